@@ -1,0 +1,1 @@
+"""Packs and labs: where they lie (`packs`), what a manifest says (`manifest`), and what digest they have (`digest`)."""

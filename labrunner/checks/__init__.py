@@ -1,0 +1,36 @@
+"""What a grader file imports: the author's small vocabulary.
+
+    from labrunner.checks import Client, fail, wait
+
+    def test_counts_down(client: Client) -> None:
+        "What is left is reported truthfully."
+        answer = client.get("/resource/basic").expect(200, why="The first request of a client is within its limit.")
+        if answer.json(why="RL-8 asks for a JSON object.")["remaining"] != 4:
+            fail(answer, expected="remaining 4", got=answer.text, why="A client plans with this number.")
+
+A check fails a solution only for what no correct solution can do under any scheduling: it knows of each request only
+the moment before it was sent and the moment after its answer was read (`Answer.sent`, `Answer.answered`).
+"""
+
+from labrunner.checks.clock import GRANULARITY, wait, wait_until
+from labrunner.checks.http import Answer, Client
+from labrunner.checks.services import Exit, Service, Services
+from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
+
+__all__ = [
+    "GRANULARITY",
+    "Answer",
+    "Broken",
+    "Client",
+    "Exceeded",
+    "Exit",
+    "Failed",
+    "Service",
+    "Services",
+    "Undecided",
+    "exceeded",
+    "fail",
+    "undecided",
+    "wait",
+    "wait_until",
+]

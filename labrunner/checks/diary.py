@@ -1,0 +1,42 @@
+"""What happened in this process's check so far. One process runs one check, so there is one diary."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Diary:
+    """Counts that the verdict and the critical path are made of.
+
+    Attributes:
+        exchanges: requests sent; a check that sent none has no evidence.
+        waited: seconds of declared waits.
+        answering: seconds spent waiting for the service's answers, or for it to start or stop.
+    """
+
+    exchanges: int = 0
+    waited: float = 0.0
+    answering: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note_exchange(self, seconds: float) -> None:
+        """A request was sent, and took that long."""
+        with self._lock:
+            self.exchanges += 1
+            self.answering += seconds
+
+    def note_wait(self, seconds: float) -> None:
+        """The check waited on purpose."""
+        with self._lock:
+            self.waited += seconds
+
+    def note_service(self, seconds: float) -> None:
+        """The check waited for a service to start or stop; that it did is evidence too."""
+        with self._lock:
+            self.exchanges += 1
+            self.answering += seconds
+
+
+DIARY = Diary()

@@ -1,0 +1,245 @@
+"""The recorded HTTP client: what was sent, what came, and the two moments between which the service acted."""
+
+from __future__ import annotations
+
+import json
+import time
+import zlib
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import httpcore
+import httpx
+
+from labrunner.checks.diary import DIARY
+from labrunner.checks.verdicts import Broken, Exceeded, Failed, fail
+from labrunner.checks.wire_transport import BYTES, TooLarge, WireTransport
+from labrunner.model.outcome import Exchange, Failure, Reason
+from labrunner.rules.text import from_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    HeaderFields = Mapping[str, str] | Sequence[tuple[str, str]]
+
+DEADLINE = 5.0
+"""Seconds for a whole exchange, unless the check says otherwise."""
+SHOWN_BYTES = 2000
+_JSON_TYPES = {"application/json", "application/problem+json"}
+
+
+class Answer:
+    """A complete answer.
+
+    Attributes:
+        status: the status code.
+        body: the decoded body.
+        sent: monotonic seconds right before the request was sent.
+        answered: monotonic seconds right after the answer was read.
+        exchange: the record of it, for failures.
+    """
+
+    def __init__(self, exchange: Exchange, fields: httpx.Headers, body: bytes) -> None:
+        assert exchange.status is not None
+        self.status = exchange.status
+        self.body = body
+        self.sent = exchange.sent
+        self.answered = exchange.answered
+        self.exchange = exchange
+        self.headers = Fields(fields)
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that are no UTF-8 are escaped."""
+        return from_bytes(self.body, SHOWN_BYTES)
+
+    @property
+    def line(self) -> str:
+        """Status and its phrase, e.g. ``404 Not Found``."""
+        try:
+            return f"{self.status} {HTTPStatus(self.status).phrase}"
+        except ValueError:
+            return str(self.status)
+
+    def expect(self, status: int, why: str) -> Answer:
+        """This answer, when it has that status; else the check fails."""
+        if self.status != status:
+            wanted = HTTPStatus(status)
+            fail(self, expected=f"{wanted.value} {wanted.phrase}", got=self.line, why=why)
+        return self
+
+    def json(self, why: str) -> Any:
+        """The body as JSON; fails the check when the body is none, or ``Content-Type`` does not say so."""
+        kind = (self.headers.get("Content-Type") or "").split(";")[0].strip().lower()
+        if kind not in _JSON_TYPES:
+            got = f"Content-Type: {kind}" if kind else "no Content-Type"
+            fail(self, expected="a JSON body with Content-Type: application/json", got=got, why=why)
+        try:
+            return json.loads(self.body.decode("utf-8"), parse_constant=_no_constant)
+        except (ValueError, RecursionError) as fault:
+            fail(self, expected="a body that is JSON in UTF-8", got=f"{self.text!r} ({fault})", why=why)
+
+
+class Fields:
+    """The answer's header fields; names in any case."""
+
+    def __init__(self, fields: httpx.Headers) -> None:
+        self._fields = fields
+
+    def get(self, name: str) -> str | None:
+        """The field's value, repeated lines joined by ``, ``; None when it is absent."""
+        value: str | None = self._fields.get(name)
+        return value
+
+    def get_all(self, name: str) -> list[str]:
+        """Each line's value."""
+        return self._fields.get_list(name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._fields
+
+
+class Client:
+    """Speaks HTTP/1.1 to one service over one persistent connection. Not for several threads at once.
+
+    A deadline that passes, a broken answer and a dead service end the check by themselves; no check catches them.
+
+    Args:
+        url: ``http://host:port``.
+        name: what failures call the service.
+    """
+
+    def __init__(self, url: str, name: str = "service", user_agent: str = "lab") -> None:
+        self._url = httpx.URL(url)
+        self._name = name
+        fields = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": user_agent}
+        self._http = httpx.Client(transport=WireTransport(), headers=fields, trust_env=False, follow_redirects=False)
+
+    def get(self, target: str, *, headers: HeaderFields = (), deadline: float = DEADLINE) -> Answer:
+        """`request` with GET."""
+        return self.request("GET", target, headers=headers, deadline=deadline)
+
+    def post(self, target: str, *, headers: HeaderFields = (), body: bytes = b"", deadline: float = DEADLINE) -> Answer:
+        """`request` with POST."""
+        return self.request("POST", target, headers=headers, body=body, deadline=deadline)
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: HeaderFields = (),
+        body: bytes = b"",
+        deadline: float = DEADLINE,
+    ) -> Answer:
+        """Send one request and read its whole answer.
+
+        Args:
+            method: sent as it is.
+            target: the request target, sent as it is (latin-1).
+            headers: fields beside the client's own; values are sent as they are (latin-1).
+            body: sent with its ``Content-Length`` when not empty.
+            deadline: seconds for all of it.
+
+        Raises:
+            Exceeded: the deadline passed.
+            Broken: the connection broke, or what came is no HTTP.
+            Failed: the answer is larger than any that a contract allows.
+        """
+        pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
+        request = self._http.build_request(
+            method,
+            self._url,
+            headers=raw,
+            content=body or None,
+            extensions={"deadline": deadline, "target": target.encode("latin-1")},
+        )
+        self._http.cookies.clear()
+        sent = time.monotonic()
+        outline = Exchange(method, target, tuple(pairs), from_bytes(body, SHOWN_BYTES), sent, sent, service=self._name)
+        try:
+            response = self._http.send(request, stream=True)
+            try:
+                data = _decoded(b"".join(response.iter_raw()), response.headers.get("Content-Encoding", ""))
+            finally:
+                response.close()
+        except Exception as fault:  # noqa: BLE001 - sorted there; what is not the service's doing goes on as it is
+            DIARY.note_exchange(time.monotonic() - sent)
+            _judge(fault, outline, deadline)
+        answered = time.monotonic()
+        DIARY.note_exchange(answered - sent)
+        fields = tuple(
+            (name.decode("latin-1"), value.decode("latin-1", "replace")) for name, value in response.headers.raw
+        )
+        exchange = _complete(outline, answered, response.status_code, fields, from_bytes(data, SHOWN_BYTES))
+        return Answer(exchange, response.headers, data)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+
+def _complete(
+    outline: Exchange, answered: float, status: int, fields: tuple[tuple[str, str], ...], body: str
+) -> Exchange:
+    return Exchange(
+        outline.method,
+        outline.target,
+        outline.request_headers,
+        outline.request_body,
+        outline.sent,
+        answered,
+        status,
+        fields,
+        body,
+        service=outline.service,
+    )
+
+
+def _judge(fault: Exception, outline: Exchange, deadline: float) -> NoReturn:
+    """Turn what the transport raised into how the check ends."""
+    seconds = time.monotonic() - outline.sent
+
+    def failure(expected: str, got: str, why: str) -> Failure:
+        broken = Exchange(outline.method, outline.target, outline.request_headers, outline.request_body, outline.sent,
+                          time.monotonic(), problem=got, service=outline.service)  # fmt: skip
+        return Failure(expected, got, why, (broken,))
+
+    if isinstance(fault, httpcore.TimeoutException):
+        why = "A client gives up on an answer that does not come."
+        raise Exceeded(
+            failure(f"a complete answer within {deadline:g} s", f"none after {seconds:.1f} s", why), deadline
+        ) from None
+    if isinstance(fault, TooLarge):
+        got = f"more than {BYTES >> 20} MiB"
+        raise Failed(
+            failure("an answer of a sane size", got, "No answer of this lab is so large."), Reason.TOO_LARGE
+        ) from None
+    if isinstance(fault, zlib.error):
+        got = f"a body that is not what its Content-Encoding says ({fault})"
+        raise Failed(failure("a body that can be decoded", got, ""), Reason.PROTOCOL_ERROR) from None
+    if isinstance(fault, httpcore.LocalProtocolError):
+        raise fault
+    if isinstance(fault, httpcore.RemoteProtocolError | httpcore.NetworkError):
+        why = "Each request gets one complete HTTP answer."
+        raise Broken(
+            failure("a valid HTTP/1.1 answer", str(fault) or "the connection broke", why), Reason.PROTOCOL_ERROR
+        ) from None
+    raise fault
+
+
+def _decoded(data: bytes, coding: str) -> bytes:
+    """The body without its content coding, never larger than `BYTES`."""
+    if coding.strip().lower() not in {"gzip", "deflate"}:
+        return data
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    plain = inflater.decompress(data, BYTES)
+    if inflater.unconsumed_tail:
+        raise TooLarge
+    return plain
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")

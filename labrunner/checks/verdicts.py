@@ -1,0 +1,82 @@
+"""How a check ends other than by passing. Anything else that it raises is the grader's own fault (*errored*)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from labrunner.model.outcome import Failure, Reason
+
+if TYPE_CHECKING:
+    from labrunner.model.outcome import Exchange
+
+
+class Shown(Protocol):
+    """What can be shown as evidence: an `Answer`."""
+
+    @property
+    def exchange(self) -> Exchange:
+        """The record of it."""
+
+
+class Verdict(Exception):
+    """Base of the ways to end.
+
+    Attributes:
+        failure: what a learner is shown.
+        reason: why, in one word.
+    """
+
+    def __init__(self, failure: Failure, reason: Reason = Reason.MISMATCH) -> None:
+        super().__init__(f"expected {failure.expected}, got {failure.got}")
+        self.failure = failure
+        self.reason = reason
+
+
+class Failed(Verdict):
+    """The solution did what no correct solution can do."""
+
+
+class Exceeded(Verdict):
+    """A deadline passed. The runner repeats the check; three times with a healthy witness is a failure.
+
+    Attributes:
+        deadline: seconds.
+    """
+
+    def __init__(self, failure: Failure, deadline: float, reason: Reason = Reason.TIMEOUT) -> None:
+        super().__init__(failure, reason)
+        self.deadline = deadline
+
+
+class Broken(Verdict):
+    """The connection broke without a valid answer. The runner finds out whether the service died."""
+
+
+class Undecided(Exception):
+    """This try cannot tell; the runner repeats the check, and after a few tries calls it inconclusive."""
+
+
+def fail(*answers: Shown, expected: str, got: str, why: str) -> NoReturn:
+    """End the check: failed.
+
+    Args:
+        *answers: the exchanges that show it, the decisive one last.
+        expected: what a correct service does, one line with concrete numbers.
+        got: what this one did, one line.
+        why: why that matters, one sentence for a human.
+    """
+    raise Failed(_failure(answers, expected, got, why))
+
+
+def exceeded(*answers: Shown, deadline: float, expected: str, got: str, why: str) -> NoReturn:
+    """End this try: a *deadline*, an upper bound on time in seconds, passed. See `fail` for the other arguments."""
+    raise Exceeded(_failure(answers, expected, got, why), deadline)
+
+
+def undecided(because: str) -> NoReturn:
+    """End this try without a verdict: the machine was too slow for this plan to tell anything."""
+    raise Undecided(because)
+
+
+def _failure(answers: tuple[Shown, ...], expected: str, got: str, why: str) -> Failure:
+    return Failure(expected, got, why, tuple(answer.exchange for answer in answers))

@@ -1,0 +1,65 @@
+"""The command `lab`: parses, calls one use case, picks the exit code. Errors are told here, once, in one sentence.
+
+app.py          the group: sections of `--help`, commands imported only when they are used
+options.py      options that several commands share
+context.py      what several commands look up: the catalog, the solution around the working directory
+commands/       one file per command
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from labrunner.cli.app import app
+from labrunner.errors import ExitCode, LabError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+def main() -> NoReturn:
+    """Run `lab` and leave the process with the documented exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    sys.exit(_run())
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """A polite end comes as Ctrl-C does, so that everything is stopped and the partial result kept."""
+    raise KeyboardInterrupt
+
+
+def _run() -> int:
+    try:
+        return int(app.main(standalone_mode=False) or ExitCode.OK)
+    except click.ClickException as fault:
+        fault.show()
+        return ExitCode.USAGE
+    except LabError as fault:
+        _tell(fault.message, fault.hint)
+        return fault.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as fault:
+        if os.environ.get("LAB_DEBUG"):
+            raise
+        where = f"{type(fault).__name__}: {fault}"
+        _tell(f"labrunner itself failed: {where}.", "Please report it, with what LAB_DEBUG=1 shows.")
+        return ExitCode.UNDECIDED
+
+
+def _tell(message: str, hint: str) -> None:
+    click.secho("Error: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(message, err=True)
+    if hint:
+        click.echo(f"  {hint}", err=True)

@@ -1,0 +1,49 @@
+"""`lab hint`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from labrunner.cli import options
+from labrunner.cli.context import solution_and_lab
+from labrunner.errors import UnknownName, UsageError
+from labrunner.model.lab import Check, Lab
+from labrunner.solution.progress import Progress
+
+
+@click.command("hint")
+@click.argument("name", metavar="[CHECK]", required=False)
+@options.pack
+def command(name: str | None, packs: tuple[Path, ...]) -> None:
+    """Give one more hint for a check.
+
+    Without CHECK: for the first that failed in the last test.
+    """
+    solution, lab = solution_and_lab(packs)
+    progress = Progress(solution.path)
+    wanted = name or progress.failed_check()
+    if wanted is None:
+        raise UsageError(
+            "No check failed in the last test.", "Run `lab test` first, or name one: `lab hint STAGE/CHECK`."
+        )
+    check = _find(lab, wanted)
+    given = progress.hints_given(check.id)
+    click.secho(f"{check.title}  {check.id}", bold=True)
+    for number, hint in enumerate(check.hints[: given + 1], start=1):
+        click.echo(f"  {number}. {hint}")
+    if given < len(check.hints):
+        progress.give_hint(check.id)
+    if (left := len(check.hints) - given - 1) > 0:
+        click.echo(f"{left} more: `lab hint {check.id}` again.")
+    else:
+        click.echo(f"These are all. The rules behind it: lab spec {check.rules[0]}")
+
+
+def _find(lab: Lab, name: str) -> Check:
+    found = [check for check in lab.checks if name in {check.id, check.slug}]
+    if len(found) != 1:
+        known = [check.id for check in found] or [check.id for check in lab.checks]
+        raise UnknownName("check", name, known, hint="See `lab status`.")
+    return found[0]

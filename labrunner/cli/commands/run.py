@@ -1,0 +1,46 @@
+"""`lab run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from labrunner.cli import options
+from labrunner.cli.context import solution_and_lab
+from labrunner.errors import ExitCode
+from labrunner.solution.progress import Progress
+
+
+@click.command("run")
+@click.option(
+    "--port", default=8000, type=click.IntRange(1, 65535), envvar="LAB_PORT", show_envvar=True, show_default=True
+)
+@options.seed
+@options.pack
+def command(port: int, seed: str | None, packs: tuple[Path, ...]) -> int:
+    """Start your service and stream its log, to try it by hand.
+
+    Its environment is that of the last test, so that the requests in a failure can be sent again.
+    """
+    solution, lab = solution_and_lab(packs)
+    chosen = seed or Progress(solution.path).standing().seed
+    from labrunner.ports.runtime import NotStarted
+    from labrunner.wiring.runs import fresh_seed, running
+
+    try:
+        with running(lab, solution, chosen or fresh_seed(), port, lambda line: click.echo(f"| {line}")) as session:
+            for name, value in session.environment.items():
+                click.echo(f"{name}={value}")
+            click.secho(f"Ready at {session.url} (Ctrl-C ends it). In another terminal:", bold=True)
+            for line in lab.service.try_lines:
+                click.echo(f"  {line.replace('$URL', session.url)}")
+            click.echo(f"The service {session.wait()}.")
+    except NotStarted as refusal:
+        failure = refusal.startup.failure
+        click.secho(f"Not started: {failure.got}.", fg="red", err=True)
+        click.echo(f"  {failure.why}", err=True)
+        if refusal.startup.reason.startswith("BUILD"):
+            for line in failure.log:
+                click.echo(f"  | {line}", err=True)
+    return ExitCode.FAILED

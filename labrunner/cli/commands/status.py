@@ -1,0 +1,34 @@
+"""`lab status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from labrunner.cli import options
+from labrunner.cli.context import solution_and_lab
+from labrunner.solution.progress import Progress
+
+_MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "limit": ("✗", "red"), "blocked": ("○", "yellow"),
+          "inconclusive": ("?", "yellow"), "errored": ("!", "magenta")}  # fmt: skip
+
+
+@click.command("status")
+@options.pack
+def command(packs: tuple[Path, ...]) -> None:
+    """Show how far you have come."""
+    solution, lab = solution_and_lab(packs)
+    standing = Progress(solution.path).standing()
+    click.echo(f"{click.style(lab.title, bold=True)} ({lab.id} {lab.version}) in {solution.path}")
+    for number, stage in enumerate(lab.stages, start=1):
+        statuses = [standing.statuses.get(check.id, "skipped") for check in stage.checks]
+        earned = sum(check.points for check, status in zip(stage.checks, statuses, strict=True) if status == "passed")
+        click.echo(f"{number} {click.style(stage.slug, bold=True)}  {stage.title}  {earned}/{stage.points}")
+        for check, status in zip(stage.checks, statuses, strict=True):
+            symbol, colour = _MARKS.get(status, ("·", "white"))
+            click.echo(f"    {click.style(symbol, fg=colour)} {check.id}  {check.title}")
+    earned = sum(check.points for check in lab.checks if standing.statuses.get(check.id) == "passed")
+    click.echo(
+        f"{earned} of {lab.points} points in the last test." if standing.statuses else "Not tested yet: lab test"
+    )

@@ -1,0 +1,50 @@
+"""`lab test`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from labrunner.cli import options
+from labrunner.cli.context import solution_and_lab
+from labrunner.rules.plan import select
+from labrunner.solution.progress import Progress
+
+
+@click.command("test")
+@click.argument("names", metavar="[STAGE | STAGE/CHECK]...", nargs=-1)
+@click.option("--all", "is_all", is_flag=True, envvar="LAB_ALL", show_envvar=True, help="Every stage, whatever fails.")
+@options.runtime
+@options.seed
+@options.report
+@options.pack
+def command(
+    names: tuple[str, ...],
+    is_all: bool,
+    runtime: str,
+    seed: str | None,
+    reports: tuple[str, ...],
+    packs: tuple[Path, ...],
+) -> int:
+    """Test your solution, up to the first stage that does not pass.
+
+    STAGE is a stage's number or name, STAGE/CHECK one check; what they need is run too.
+    """
+    outputs = options.parse_reports(reports)
+    solution, lab = solution_and_lab(packs)
+    asked = select(lab, names)
+    progress = Progress(solution.path)
+    with progress.lock():
+        from labrunner.cli.grading import Run, fresh_seed
+
+        run = Run(
+            lab=lab,
+            solution=solution,
+            asked=asked,
+            seed=seed or fresh_seed(),
+            runtime=runtime,
+            stop_early=not names and not is_all,
+            start_tries=1,
+        )
+        return run.conduct(outputs, keep=progress.save_result)

@@ -1,0 +1,85 @@
+"""What `lab test` and `lab grade` have in common: conduct a run, show it, write its reports. Heavy: imported late."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labrunner.reports import json, terminal
+from labrunner.reports.live import Live
+from labrunner.rules.fold import Fold
+from labrunner.rules.score import exit_code
+from labrunner.solution.progress import write_whole
+from labrunner.wiring.runs import Wish, fresh_seed, grading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from labrunner.model.lab import Lab
+    from labrunner.model.result import Result
+    from labrunner.model.solution import Solution
+
+__all__ = ["Run", "fresh_seed"]
+
+RENDERERS: dict[str, Callable[[Result], bytes]] = {"json": json.render}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run, as the user asked for it; see `labrunner.wiring.runs.Wish`."""
+
+    lab: Lab
+    solution: Solution
+    asked: tuple[str, ...]
+    seed: str
+    runtime: str
+    stop_early: bool = False
+    start_tries: int = 3
+    needs_strong_isolation: bool = False
+
+    def conduct(self, outputs: list[tuple[str, Path | None]], keep: Callable[[bytes], None] | None = None) -> int:
+        """Run, show, write; returns the exit code.
+
+        Args:
+            outputs: formats and files; None is standard output, and the report for people then goes to standard error.
+            keep: is given the result as JSON, also a partial one.
+        """
+        console = terminal.console(to_stderr=any(path is None for _, path in outputs))
+        fold = Fold()
+        wish = Wish(
+            self.lab, self.solution, self.asked, self.seed, self.runtime, self.stop_early, self.start_tries,
+            needs_strong_isolation=self.needs_strong_isolation,
+        )  # fmt: skip
+        try:
+            with grading(wish) as run:
+                with Live(console) as live:
+                    for event in run.events():
+                        fold.add(event)
+                        live.add(event)
+                self._finish(fold.result, outputs, keep, console)
+        except KeyboardInterrupt:
+            if not fold.has_begun:
+                raise
+            self._finish(fold.result, outputs, keep, console)
+        return exit_code(fold.result)
+
+    def _finish(
+        self,
+        result: Result,
+        outputs: list[tuple[str, Path | None]],
+        keep: Callable[[bytes], None] | None,
+        console: terminal.Console,
+    ) -> None:
+        """The verdict first, the files after it, the cleaning up last."""
+        terminal.show(result, console)
+        if keep is not None:
+            keep(json.render(result))
+        for name, path in outputs:
+            data = RENDERERS[name](result)
+            if path is None:
+                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.flush()
+            else:
+                write_whole(path, data)

@@ -1,0 +1,86 @@
+"""One check: its tries, until there is a verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING
+
+from labrunner.grading.bench import OwnServices
+from labrunner.model.outcome import Attempt, Failure, Outcome, Reason, Sight, Status
+from labrunner.rules.verdict import Seen, settle
+
+if TYPE_CHECKING:
+    from labrunner.grading.session import Session
+    from labrunner.model.lab import Check
+    from labrunner.ports.runtime import Service
+
+DEATH_SECONDS = 0.3
+"""A broken connection and the news of the service's end may come in either order, this far apart."""
+LOG_BEFORE = 0.05
+"""Seconds before an exchange whose log lines still belong to it."""
+
+
+def judge(session: Session, check: Check) -> Outcome | None:
+    """The verdict on `check`; None when the shared service died meanwhile, which proves nothing while others ran too."""
+    tries: list[Seen] = []
+    while True:
+        epoch = session.epoch
+        seen = _try(session, check, len(tries))
+        if seen is None or (seen.attempt.sight is not Sight.PASSED and session.epoch != epoch):
+            return None
+        tries.append(seen)
+        if outcome := settle(tries):
+            return outcome
+
+
+def _try(session: Session, check: Check, number: int) -> Seen | None:
+    shared = session.service
+    bench = OwnServices(session.launch, session.lab.service, check.slug)
+    told = {"name": shared.name, "url": shared.url, "env": session.environment}
+    try:
+        attempt = session.suite.run(check.id, attempt=number, service=told, bench=bench)
+        if attempt.sight not in {Sight.PASSED, Sight.ERRORED, Sight.UNDECIDED}:
+            if _died(shared, attempt.sight is Sight.BROKEN):
+                return None
+            attempt = _with_evidence(attempt, {shared.name: shared, **bench.services})
+        return Seen(attempt, session.witness.worst(attempt.started, attempt.ended))
+    finally:
+        bench.close()
+
+
+def _died(service: Service, is_suspicious: bool) -> bool:
+    give_up = time.monotonic() + (DEATH_SECONDS if is_suspicious else 0.0)
+    while service.epitaph() is None:
+        if time.monotonic() >= give_up:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def _with_evidence(attempt: Attempt, services: dict[str, Service]) -> Attempt:
+    """The attempt with the service's own log lines of that moment, and its death when one of the check's own died."""
+    failure = attempt.failure
+    if failure is None:
+        return attempt
+    last = failure.exchanges[-1] if failure.exchanges else None
+    service = services.get(last.service) if last else None
+    if last and service and not failure.log:
+        log = service.log(last.sent - LOG_BEFORE, last.answered)
+        failure = dataclasses.replace(failure, log=log)
+    if attempt.sight is Sight.BROKEN and service and _died(service, is_suspicious=True):
+        failure = dataclasses.replace(failure, got=f"the service {service.epitaph()} during this request")
+        return dataclasses.replace(attempt, failure=failure, reason=Reason.CRASHED)
+    return dataclasses.replace(attempt, failure=failure)
+
+
+def crashed(session: Session, check: Check, since: float) -> Outcome:
+    """The verdict on a check that ran alone while the shared service died."""
+    epitaph = session.service.epitaph() or "ended"
+    failure = Failure(
+        expected="a service that keeps running, whatever it is asked",
+        got=f"the service {epitaph} while this check ran alone",
+        why="One bad request must not end the service for everybody. Its last words are below.",
+        log=session.service.log(since, time.monotonic()),
+    )
+    return Outcome(Status.FAILED, Reason.CRASHED, failure, tries=1, seconds=time.monotonic() - since, note=check.title)

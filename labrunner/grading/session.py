@@ -1,0 +1,107 @@
+"""What one run has started, and ends whatever happens: the suite, the witness, the shared service."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labrunner.errors import EnvironmentProblem
+from labrunner.ports.runtime import NotStarted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from labrunner.model.lab import Lab
+    from labrunner.model.solution import Staged
+    from labrunner.ports.runtime import Runtime, Service, Witness
+    from labrunner.ports.suite import Suite
+
+NOISY_STARTS = 3
+"""So often is a start repeated when the machine, by its witness, was stalled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The concrete parts of a run, picked by `labrunner.wiring`."""
+
+    runtime: Runtime
+    suite: Suite
+
+
+class Session:
+    """One run's moving parts.
+
+    Attributes:
+        epoch: how often the shared service was started; a try that saw two epochs proves nothing.
+    """
+
+    def __init__(self, rooms: Rooms, lab: Lab, staged: Staged, start_tries: int) -> None:
+        self.runtime = rooms.runtime
+        self.suite = rooms.suite
+        self.lab = lab
+        self.staged = staged
+        self.witness: Witness = rooms.runtime.witness()
+        self.environment: dict[str, str] = {}
+        self.epoch = 0
+        self._start_tries = start_tries
+        self._service: Service | None = None
+
+    @property
+    def service(self) -> Service:
+        """The run's shared service, after `start`."""
+        if self._service is None:
+            raise RuntimeError("the shared service is used before its start")
+        return self._service
+
+    def start(self) -> float:
+        """Start the shared service with what the grader chose; returns seconds until it was ready.
+
+        Raises:
+            NotStarted: it is not ready in time, or ended.
+            EnvironmentProblem: the machine was too busy to tell.
+            SuiteBroken: the grader cannot be loaded.
+        """
+        self.environment = self.suite.environment()
+        self._service = self.launch(self.environment, "service")
+        self.epoch = 1
+        return self._until_ready()
+
+    def revive(self) -> None:
+        """Start the shared service again after its death; raises like `start`."""
+        self.service.kill()
+        self.service.start_again()
+        self.epoch += 1
+        self._until_ready()
+
+    def launch(self, environment: Mapping[str, str], name: str) -> Service:
+        """Start an instance of the solution."""
+        return self.runtime.launch(self.staged, environment, name=name)
+
+    def _until_ready(self) -> float:
+        """Not being ready in time counts only while the witness was well."""
+        noisy = counted = 0
+        while True:
+            began = time.monotonic()
+            try:
+                return self.service.wait_ready(self.lab.service)
+            except NotStarted as refusal:
+                if refusal.deadline is None:
+                    raise
+                was_well = self.witness.worst(began, time.monotonic()) < refusal.deadline / 4
+                counted, noisy = counted + was_well, noisy + (not was_well)
+                if counted >= self._start_tries:
+                    raise
+                if noisy >= NOISY_STARTS:
+                    raise EnvironmentProblem(
+                        "The machine was too busy to tell whether the service becomes ready.",
+                        "Try again when it is quiet.",
+                    ) from None
+            self.service.kill()
+            self.service.start_again()
+            self.epoch += 1
+
+    def close(self) -> None:
+        """End everything; nothing survives. May be called twice."""
+        self.suite.close()
+        self.runtime.close()

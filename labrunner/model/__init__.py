@@ -1,0 +1,1 @@
+"""What flows through the program: frozen dataclasses, no behaviour beyond derived values, no imports but the standard library."""

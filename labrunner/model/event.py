@@ -1,0 +1,100 @@
+"""A run is a stream of these; the result is a fold over them (`rules.fold`). Only the terminal listens live."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from labrunner.model.lab import Check, Stage
+from labrunner.model.outcome import Outcome
+from labrunner.model.result import Fault, Isolation, Startup
+
+
+class Phase(enum.StrEnum):
+    """The steps of a run that a learner sees pass by."""
+
+    BUILD = "build"
+    START = "start"
+    CHECKS = "checks"
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The first event: what will be run, where, and with which choices.
+
+    Attributes:
+        at: UTC, ISO 8601.
+        asked: ids of the checks that will be run; the others are skipped.
+    """
+
+    at: str
+    runner: str
+    lab: str
+    lab_version: str
+    lab_digest: str
+    grader_digest: str
+    solution_digest: str
+    language: str
+    seed: str
+    runtime: str
+    isolation: Isolation
+    notes: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    asked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseStarted:
+    """A phase began."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseEnded:
+    """A phase ended well, after `seconds`."""
+
+    phase: Phase
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StartFailed:
+    """The service could not be built or started; no check can run."""
+
+    startup: Startup
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStarted:
+    """A check's first try began."""
+
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class CheckEnded:
+    """A check has its verdict."""
+
+    check: Check
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The last event, always sent.
+
+    Attributes:
+        seconds: wall time of the run without the build.
+        interrupted: by the user; checks without a verdict are then skipped.
+        problem: what broke the run, when the solution is not at fault; checks without a verdict are then errored.
+        at_fault: whose fault the problem is.
+    """
+
+    seconds: float
+    interrupted: bool = False
+    problem: str = ""
+    at_fault: Fault | None = None
+
+
+Event = RunStarted | PhaseStarted | PhaseEnded | StartFailed | CheckStarted | CheckEnded | RunEnded

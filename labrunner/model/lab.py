@@ -1,0 +1,116 @@
+"""A lab as its manifest (`labs/<id>/lab.toml`) states it: the public marking scheme."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Level(enum.StrEnum):
+    """How much a learner should know before."""
+
+    BEGINNER = "beginner"
+    INTERMEDIATE = "intermediate"
+    ADVANCED = "advanced"
+
+
+class Visibility(enum.StrEnum):
+    """How much of a failure a learner is shown."""
+
+    OPEN = "open"
+    HIDDEN = "hidden"
+
+
+class Language(enum.StrEnum):
+    """What a solution may be written in."""
+
+    PYTHON = "python"
+    TYPESCRIPT = "typescript"
+    GO = "go"
+    DOCKERFILE = "dockerfile"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One verdict, with points.
+
+    Attributes:
+        id: ``stage/slug``.
+        needs: ids of the checks that must pass before this one is worth running.
+        rules: ids of the contract's rules that it proves.
+    """
+
+    id: str
+    slug: str
+    title: str
+    points: int
+    rules: tuple[str, ...]
+    hints: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    visibility: Visibility = Visibility.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A step of a lab, in order."""
+
+    slug: str
+    title: str
+    goal: str
+    checks: tuple[Check, ...]
+
+    @property
+    def points(self) -> int:
+        """Points of all its checks."""
+        return sum(check.points for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """How the learner's service is recognised as ready, and first tried by hand.
+
+    Attributes:
+        ready: target of the GET that answers 200 when the service is ready.
+        ready_within_ms: deadline for that, from its start.
+        try_lines: shell lines that `lab run` prints; ``$URL`` stands for the service's address.
+    """
+
+    ready: str
+    ready_within_ms: int
+    try_lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """An exercise: stages of checks, and where its three trees lie."""
+
+    id: str
+    version: str
+    title: str
+    summary: str
+    level: Level
+    hours: int
+    languages: tuple[Language, ...]
+    baseline: int
+    service: ServiceSpec
+    stages: tuple[Stage, ...]
+    pack: str
+    readme: Path
+    manifest: Path
+    scaffolds: Path
+    grader: Path = field(repr=False)
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """All checks, in the order of the manifest."""
+        return tuple(check for stage in self.stages for check in stage.checks)
+
+    @property
+    def points(self) -> int:
+        """Points of all its checks."""
+        return sum(stage.points for stage in self.stages)

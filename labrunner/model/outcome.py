@@ -1,0 +1,140 @@
+"""What came of a check: statuses, reasons, and the evidence that a learner is shown."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Status(enum.StrEnum):
+    """The verdict on one check. Never fold two of these into one."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    LIMIT = "limit"
+    """The service ran into a resource limit."""
+    BLOCKED = "blocked"
+    """A check that it needs did not pass."""
+    INCONCLUSIVE = "inconclusive"
+    """The machine was too noisy to tell, after bounded repeats."""
+    ERRORED = "errored"
+    """The grader or the environment is at fault."""
+    SKIPPED = "skipped"
+    """Not asked for, or not reached."""
+
+
+class Reason(enum.StrEnum):
+    """Why a check is `failed` or `limit`."""
+
+    BUILD_FAILED = "BUILD_FAILED"
+    BUILD_TIMEOUT = "BUILD_TIMEOUT"
+    REJECTED = "REJECTED"
+    CRASHED = "CRASHED"
+    NOT_READY = "NOT_READY"
+    OOM = "OOM"
+    PIDS = "PIDS"
+    DISK_FULL = "DISK_FULL"
+    PROTOCOL_ERROR = "PROTOCOL_ERROR"
+    TIMEOUT = "TIMEOUT"
+    TOO_LARGE = "TOO_LARGE"
+    MISMATCH = "MISMATCH"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and what came back, as text safe to store (bytes that are no UTF-8 are escaped).
+
+    Attributes:
+        sent: monotonic seconds right before the first byte was sent.
+        answered: monotonic seconds right after the last byte was read; for an exchange that broke off, when it did.
+        status: None when no complete answer came; ``problem`` then says why.
+    """
+
+    method: str
+    target: str
+    request_headers: tuple[tuple[str, str], ...]
+    request_body: str
+    sent: float
+    answered: float
+    status: int | None = None
+    response_headers: tuple[tuple[str, str], ...] = ()
+    response_body: str = ""
+    problem: str = ""
+    service: str = "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a learner can act on.
+
+    Attributes:
+        expected: what a correct service does, one line.
+        got: what this one did, one line.
+        why: why it matters, for a human.
+        log: the service's own lines of that moment, already cut to a sane size.
+    """
+
+    expected: str
+    got: str
+    why: str = ""
+    exchanges: tuple[Exchange, ...] = ()
+    log: tuple[str, ...] = ()
+
+
+class Sight(enum.StrEnum):
+    """What one try of a check saw; `rules.verdict` makes an outcome of several."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    EXCEEDED = "exceeded"
+    """A deadline passed: evidence only while the witness was well."""
+    UNDECIDED = "undecided"
+    """The intervals were too wide to tell."""
+    BROKEN = "broken"
+    """The connection broke: a crash if the service is dead, else a protocol error."""
+    ERRORED = "errored"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of one check, as its child process reports it.
+
+    Attributes:
+        deadline: seconds, for `Sight.EXCEEDED`.
+        note: for `UNDECIDED` and `ERRORED`: what the author should know.
+        exchanges: how many requests were sent; none is no evidence.
+        waited: seconds of declared waits.
+        answering: seconds spent waiting for the service's answers.
+        started, ended: monotonic seconds.
+    """
+
+    sight: Sight
+    started: float
+    ended: float
+    reason: Reason | None = None
+    failure: Failure | None = None
+    deadline: float = 0.0
+    note: str = ""
+    exchanges: int = 0
+    waited: float = 0.0
+    answering: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The verdict on one check.
+
+    Attributes:
+        blocked_by: ids of the needed checks that did not pass.
+        seconds: wall time over all tries.
+        path_seconds: declared waits plus the service's own answer times of the last try: what no runner could avoid.
+    """
+
+    status: Status
+    reason: Reason | None = None
+    failure: Failure | None = None
+    note: str = ""
+    blocked_by: tuple[str, ...] = ()
+    tries: int = 0
+    seconds: float = 0.0
+    path_seconds: float = 0.0

@@ -1,0 +1,136 @@
+"""What runs a learner's service: `process` and `docker`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from labrunner.model.lab import ServiceSpec
+    from labrunner.model.result import Isolation, Startup
+    from labrunner.model.solution import Staged
+
+
+class NotStarted(Exception):
+    """The solution could not be built or started, and is itself at fault.
+
+    Attributes:
+        startup: why.
+        deadline: seconds; set when all that is wrong is that a deadline passed, which a stalled machine can cause too.
+    """
+
+    def __init__(self, startup: Startup, deadline: float | None = None) -> None:
+        super().__init__(startup.failure.got)
+        self.startup = startup
+        self.deadline = deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a stopped service ended.
+
+    Attributes:
+        code: exit status, negative for a signal; None when the deadline passed and it was killed.
+        seconds: from SIGTERM to its end.
+    """
+
+    code: int | None
+    seconds: float
+
+
+class Service(Protocol):
+    """One running instance. Its address stays the same over kill and restart."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def url(self) -> str:
+        """``http://host:port`` as the grader reaches it."""
+
+    def wait_ready(self, spec: ServiceSpec) -> float:
+        """Wait for the answer that says ready; return the seconds since its (re)start.
+
+        Raises:
+            NotStarted: it ended, or the deadline passed; the failure says which, and how.
+        """
+
+    def epitaph(self) -> str | None:
+        """How it ended, in words; None while it lives."""
+
+    def log(self, since: float, until: float) -> tuple[str, ...]:
+        """What it wrote between two monotonic moments, as safe lines, cut to a sane size."""
+
+    def follow(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with each safe line from now on, from another thread."""
+
+    def stop(self, within: float) -> Exit:
+        """SIGTERM; after `within` seconds SIGKILL."""
+
+    def kill(self) -> None:
+        """SIGKILL to every process of it at once; returns when none is left."""
+
+    def pause(self) -> None:
+        """Stop every process of it; returns when each is confirmed stopped."""
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+
+    def start_again(self) -> None:
+        """Start it anew after `stop` or `kill`: same address, same ``DATA_DIR``."""
+
+    def close(self) -> None:
+        """End it, whatever it forked, and free what it held. May be called twice."""
+
+
+class Witness(Protocol):
+    """A minimal service under the same limits; slow when, and only when, the machine is."""
+
+    def worst(self, since: float, until: float) -> float:
+        """Seconds of its slowest answer in that span, one still outstanding included."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+class Runtime(Protocol):
+    """Builds and starts services."""
+
+    @property
+    def name(self) -> str:
+        """``process`` or ``docker``."""
+
+    @property
+    def isolation(self) -> Isolation:
+        """How far services are kept from the machine."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the result should know of the isolation, in sentences."""
+
+    def build(self, staged: Staged) -> None:
+        """The build phase of `staged`; remembered by content, so that a second one costs nothing.
+
+        Raises:
+            NotStarted: BUILD_FAILED or BUILD_TIMEOUT, with the last lines.
+            EnvironmentProblem: a tool that the language needs is missing.
+        """
+
+    def launch(self, staged: Staged, environment: Mapping[str, str], *, name: str, port: int = 0) -> Service:
+        """Start `staged` (built before); does not wait until it is ready.
+
+        Args:
+            staged: what to run.
+            environment: the lab's own variables; HOST, PORT and DATA_DIR are added.
+            name: what messages call the service.
+            port: the port to listen on; 0 for any free one.
+        """
+
+    def witness(self) -> Witness:
+        """Start the witness."""
+
+    def close(self) -> None:
+        """End everything that was started; nothing survives. May be called twice."""

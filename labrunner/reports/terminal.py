@@ -1,0 +1,247 @@
+"""The report a learner reads: stages and checks with points, then each failure of the first failing stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from labrunner.model.outcome import Failure, Status
+from labrunner.reports import curl
+from labrunner.rules.text import printable, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from labrunner.model.outcome import Exchange
+    from labrunner.model.result import CheckResult, Result, StageInfo
+
+__all__ = ["Console", "console", "mark", "show"]
+
+_MARKS = {
+    Status.PASSED: ("✓", "+", "green"),
+    Status.FAILED: ("✗", "x", "red"),
+    Status.LIMIT: ("✗", "x", "red"),
+    Status.BLOCKED: ("○", "o", "yellow"),
+    Status.INCONCLUSIVE: ("?", "?", "yellow"),
+    Status.ERRORED: ("!", "!", "magenta"),
+    Status.SKIPPED: ("·", "-", "dim"),
+}
+_BAD = {Status.FAILED, Status.LIMIT}
+MOST_FAILURES = 5
+"""Failures told in full; a learner mends one at a time."""
+WIDEST = 96
+"""Columns; beyond that, points are too far from what earned them."""
+LABEL_WIDTH = 10
+TEXT_WIDTH = 400
+"""Characters of one piece of a service's text."""
+
+
+def console(*, to_stderr: bool = False) -> Console:
+    """Where people read: colours and movement only on a terminal, and never with ``NO_COLOR``."""
+    return Console(stderr=to_stderr, highlight=False, emoji=False)
+
+
+def show(result: Result, console: Console) -> None:
+    """Print the report of `result`."""
+    for part in _Page(result, console).parts():
+        # A curl line must stay in one piece to be pasted: the terminal may wrap it, we may not.
+        console.print(part, soft_wrap=isinstance(part, Text) and part.no_wrap is True)
+
+
+def mark(status: Status, *, is_ascii: bool = False) -> Text:
+    """A status as one coloured character."""
+    fancy, plain, style = _MARKS[status]
+    return Text(plain if is_ascii else fancy, style=style)
+
+
+class _Page:
+    def __init__(self, result: Result, console: Console) -> None:
+        self._result = result
+        self._console = console
+        self._is_ascii = not console.encoding.lower().startswith("utf")
+        self._width = min(console.width, WIDEST)
+        self._by_stage = {
+            stage.slug: [check for check in result.checks if check.stage == stage.slug] for stage in result.stages
+        }
+        self._focus = self._first_failing_stage()
+
+    def _first_failing_stage(self) -> str | None:
+        for stage, checks in self._by_stage.items():
+            if any(check.status in _BAD for check in checks):
+                return stage
+        return None
+
+    def parts(self) -> Iterator[RenderableType]:
+        """From top to bottom."""
+        yield self._heading()
+        if self._result.startup is not None:
+            yield Text()
+            yield Text("✗ The service could not be tested", style="bold red")
+            yield from self._failure(self._result.startup.failure)
+            yield from self._closing()
+            return
+        yield Text()
+        yield self._stages()
+        failures = [check for check in self._by_stage.get(self._focus or "", []) if check.status in _BAD]
+        for check in failures[:MOST_FAILURES]:
+            yield from self._check_failure(check)
+        if len(failures) > MOST_FAILURES:
+            yield Text(f"\n... and {len(failures) - MOST_FAILURES} more in this stage; mend these first.", style="dim")
+        yield from self._remarks()
+        yield from self._closing()
+
+    def _heading(self) -> Text:
+        result = self._result
+        dot = " - " if self._is_ascii else " · "
+        return Text.assemble(
+            (result.lab, "bold"),
+            (f" {result.lab_version}{dot}{result.language}{dot}{result.runtime} runtime{dot}seed {result.seed}", "dim"),
+        )
+
+    # -- stages and checks --------------------------------------------------------------------------------------
+
+    def _stages(self) -> Table:
+        table = Table.grid(padding=(0, 1))
+        table.width = self._width
+        table.add_column(width=1)
+        table.add_column(ratio=1, overflow="fold")
+        table.add_column(justify="right", no_wrap=True)
+        for number, stage in enumerate(self._result.stages, start=1):
+            checks = self._by_stage[stage.slug]
+            table.add_row(*self._stage_row(number, stage, checks))
+            if self._is_unfolded(stage, checks):
+                for check in checks:
+                    table.add_row(Text(), *self._check_row(check))
+        return table
+
+    def _is_unfolded(self, stage: StageInfo, checks: Sequence[CheckResult]) -> bool:
+        """The stage to work on, and every other that did not simply pass or stay out."""
+        simple = {Status.PASSED, Status.SKIPPED}
+        return stage.slug == self._focus or any(check.status not in simple for check in checks)
+
+    def _stage_row(self, number: int, stage: StageInfo, checks: Sequence[CheckResult]) -> tuple[Text, Text, Text]:
+        status = _stage_status(checks)
+        earned = sum(check.points for check in checks if check.status is Status.PASSED)
+        style = "dim" if status is Status.SKIPPED else "bold"
+        points = "not reached" if status is Status.SKIPPED else f"{earned}/{stage.points}"
+        title = Text.assemble((f"{number} {stage.slug}", style), (f"  {stage.title}", "dim"))
+        return mark(status, is_ascii=self._is_ascii), title, Text(points, style=style)
+
+    def _check_row(self, check: CheckResult) -> tuple[Text, Text]:
+        line = Text.assemble("  ", mark(check.status, is_ascii=self._is_ascii), f" {check.title}", overflow="fold")
+        line.append(f"  {check.id.split('/')[1]}", style="dim")
+        return line, self._note(check)
+
+    def _note(self, check: CheckResult) -> Text:
+        match check.status:
+            case Status.PASSED:
+                return Text(f"{check.points}/{check.points}", style="green")
+            case Status.BLOCKED:
+                return Text(f"needs {check.outcome.blocked_by[0].split('/')[-1]}", style="yellow")
+            case Status.SKIPPED:
+                return Text("not run", style="dim")
+            case Status.INCONCLUSIVE | Status.ERRORED:
+                return Text(check.status.value, style="yellow")
+            case _:
+                return Text(f"0/{check.points}", style="red")
+
+    # -- failures -----------------------------------------------------------------------------------------------
+
+    def _check_failure(self, check: CheckResult) -> Iterator[RenderableType]:
+        yield Text()
+        yield Text.assemble(
+            mark(check.status, is_ascii=self._is_ascii), (f" {check.title}", "bold red"), (f"  {check.id}", "dim")
+        )
+        if check.outcome.failure is not None:
+            yield from self._failure(check.outcome.failure)
+        yield self._labelled("Hint", Text(f"lab hint {check.id}", style="cyan"))
+        yield self._labelled("Again", Text(f"lab test {check.id} --seed {self._result.seed}", style="cyan"))
+
+    def _failure(self, failure: Failure) -> Iterator[RenderableType]:
+        yield self._labelled("Expected", _safe(failure.expected))
+        yield self._labelled("Got", _safe(failure.got, "bold"))
+        if failure.why:
+            yield self._labelled("Why", _safe(failure.why))
+        if failure.exchanges:
+            yield from self._exchange(failure.exchanges[-1])
+        if failure.log:
+            yield self._labelled("Log", Text("the service wrote at that moment:", style="dim"))
+            for line in failure.log:
+                yield Text(f"    | {shorten(printable(line), TEXT_WIDTH)}", style="dim", overflow="fold")
+
+    def _labelled(self, label: str, value: Text) -> Text:
+        """``  Label     value``, the value wrapped beside its label."""
+        lines = value.wrap(self._console, self._width - LABEL_WIDTH - 2)
+        head = Text.assemble("  ", (label.ljust(LABEL_WIDTH), "dim"))
+        return Text("\n").join(
+            [Text.assemble(head if i == 0 else " " * (LABEL_WIDTH + 2), line) for i, line in enumerate(lines)]
+        )
+
+    def _exchange(self, exchange: Exchange) -> Iterator[RenderableType]:
+        yield self._labelled("Request", Text("paste this while `lab run` runs in another terminal:", style="dim"))
+        yield Text(f"    {curl.line(exchange)}", style="cyan", no_wrap=True)
+        if exchange.status is not None:
+            for line in _answer_lines(exchange):
+                yield Text(f"    < {shorten(printable(line), TEXT_WIDTH)}", style="dim", overflow="fold")
+
+    # -- the end ------------------------------------------------------------------------------------------------
+
+    def _remarks(self) -> Iterator[RenderableType]:
+        for check in self._result.checks:
+            if check.status in {Status.ERRORED, Status.INCONCLUSIVE} and check.outcome.note:
+                first = check.outcome.note.splitlines()[0]
+                yield Text(f"\n{check.status.value}: {check.id}: {printable(first)}", style="yellow")
+        if self._result.problem:
+            yield Text(f"\n{self._result.problem}", style="bold yellow")
+
+    def _closing(self) -> Iterator[RenderableType]:
+        result = self._result
+        dot = " - " if self._is_ascii else " · "
+        counts = [
+            f"{count} {status.value}"
+            for status in Status
+            if (count := sum(check.status is status for check in result.checks)) and status is not Status.SKIPPED
+        ]
+        yield Text()
+        earned = sum(check.points for check in result.checks if check.status is Status.PASSED)
+        total = sum(check.points for check in result.checks)
+        style = "bold green" if earned == total else "bold"
+        yield Text.assemble(
+            (f"{earned} of {total} points", style), (f"{dot}{', '.join(counts)}{dot}{result.timing.wall:.1f} s", "dim")
+        )
+        if advice := self._advice():
+            yield advice
+
+    def _advice(self) -> Text | None:
+        result = self._result
+        if result.interrupted:
+            return Text("Interrupted: what was known until then is kept.", style="yellow")
+        if self._focus or result.startup:
+            return Text("Mend the first failure, then `lab test` again.")
+        if all(check.status is Status.PASSED for check in result.checks):
+            return Text("Everything passed. Well done!", style="green")
+        return None
+
+
+def _stage_status(checks: Sequence[CheckResult]) -> Status:
+    """One status for a stage: the worst that a learner has to know of."""
+    statuses = {check.status for check in checks}
+    for status in (Status.FAILED, Status.LIMIT, Status.ERRORED, Status.BLOCKED, Status.INCONCLUSIVE):
+        if status in statuses:
+            return status
+    return Status.PASSED if Status.PASSED in statuses else Status.SKIPPED
+
+
+def _safe(text: str, style: str = "") -> Text:
+    return Text(shorten(printable(text), TEXT_WIDTH), style=style, overflow="fold")
+
+
+def _answer_lines(exchange: Exchange) -> list[str]:
+    boring = {"date", "server", "connection", "content-length"}
+    fields = [f"{name}: {value}" for name, value in exchange.response_headers if name.lower() not in boring]
+    return [f"HTTP/1.1 {exchange.status}", *fields[:12], *([exchange.response_body] if exchange.response_body else [])]

@@ -1,0 +1,1 @@
+"""Pure functions: no file, clock, process or network is touched here."""

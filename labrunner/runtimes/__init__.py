@@ -1,0 +1,1 @@
+"""What runs services: each runtime a package that satisfies `labrunner.ports.Runtime`."""

@@ -1,0 +1,9 @@
+"""The runtime `process`: services as child processes on loopback, for instant feedback where there is no Docker.
+
+runtime.py      the room's door: build, launch, witness
+service.py      one running service: log, readiness, faults
+supervisor.py   stands between runner and service, so that nothing survives either; run as a script of its own
+readiness.py    from what is seen of a service that is not ready to a sentence that helps
+build.py        the build phase
+tree.py         what the kernel tells of a tree of processes
+"""

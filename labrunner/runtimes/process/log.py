@@ -1,0 +1,90 @@
+"""What a service writes, kept with its moment, in bounded memory however much it writes."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labrunner.rules.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEPT_BYTES = 256 * 1024
+LINE_BYTES = 2000
+SHOWN_LINES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line, and when it was read (monotonic seconds)."""
+
+    at: float
+    text: str
+
+
+class Log:
+    """Drains a pipe in a thread of its own until its end.
+
+    Args:
+        source: file descriptor of the pipe; closed at its end.
+        hide: a path that is cut out of what is shown, so that a traceback names the learner's own files.
+    """
+
+    def __init__(self, source: int, hide: str) -> None:
+        self._source = source
+        self._hide = hide
+        self._lines: deque[Line] = deque()
+        self._size = 0
+        self._rest = b""
+        self._lock = threading.Lock()
+        self._listeners: list[Callable[[str], None]] = []
+        self._thread = threading.Thread(target=self._drain, name="service-log", daemon=True)
+        self._thread.start()
+
+    def between(self, since: float, until: float) -> tuple[str, ...]:
+        """The last lines that were read in that span, at most `SHOWN_LINES`, a still unfinished one included."""
+        with self._lock:
+            chosen = [line.text for line in self._lines if since <= line.at <= until]
+            if self._rest and until >= time.monotonic():
+                chosen.append(self._safe(self._rest))
+        return tuple(chosen[-SHOWN_LINES:])
+
+    def follow(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with each line from now on."""
+        with self._lock:
+            self._listeners.append(listener)
+
+    def join(self, seconds: float) -> None:
+        """Wait until the pipe has ended."""
+        self._thread.join(seconds)
+
+    def _drain(self) -> None:
+        while data := os.read(self._source, 65536):
+            now = time.monotonic()
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            for line in lines:
+                self._keep(Line(now, self._safe(line)))
+            if len(self._rest) > LINE_BYTES:
+                self._keep(Line(now, self._safe(self._rest)))
+                self._rest = b""
+        os.close(self._source)
+
+    def _safe(self, line: bytes) -> str:
+        text = line[:LINE_BYTES].decode("utf-8", "backslashreplace").rstrip("\r").expandtabs(4)
+        cut = f" [... {len(line) - LINE_BYTES:,} more bytes]" if len(line) > LINE_BYTES else ""
+        return printable(text.replace(self._hide, "")) + cut
+
+    def _keep(self, line: Line) -> None:
+        with self._lock:
+            self._lines.append(line)
+            self._size += len(line.text)
+            while self._size > KEPT_BYTES:
+                self._size -= len(self._lines.popleft().text)
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener(line.text)

@@ -1,0 +1,127 @@
+"""From what is seen of a service that is not ready to a sentence that helps. Pure but for `look`."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labrunner.model.outcome import Failure, Reason
+from labrunner.model.result import Startup
+from labrunner.rules.text import from_bytes, printable
+
+if TYPE_CHECKING:
+    from labrunner.runtimes.process.tree import Listener
+
+ANSWER_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What one GET of the readiness target saw.
+
+    Attributes:
+        status: of a valid HTTP answer, else None.
+        first: the first bytes of what came instead.
+        connected: whether somebody accepted the connection.
+    """
+
+    status: int | None = None
+    first: bytes = b""
+    connected: bool = False
+
+
+def look(host: str, port: int, target: str, timeout: float) -> Glance:
+    """Ask once. A TCP connection proves nothing by itself, so a whole status line is asked for."""
+    data = b""
+    connected = False
+    try:
+        with socket.create_connection((host, port), timeout) as connection:
+            connected = True
+            request = f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
+            connection.sendall(request.encode())
+            while b"\r\n" not in data and len(data) < ANSWER_BYTES:
+                more = connection.recv(4096)
+                if not more:
+                    break
+                data += more
+    except OSError:
+        pass
+    return Glance(_status(data), data[:80], connected)
+
+
+def _status(data: bytes) -> int | None:
+    parts = data.split(b"\r\n", 1)[0].split(b" ")
+    is_status_line = (
+        b"\r\n" in data and parts[0] in {b"HTTP/1.1", b"HTTP/1.0"} and len(parts) > 1 and parts[1].isdigit()
+    )
+    return int(parts[1]) if is_status_line else None
+
+
+def describe_exit(code: int) -> str:
+    """An exit code in words."""
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"was killed by {name}"
+
+
+def ended(code: int, seconds: float, log: tuple[str, ...]) -> Startup:
+    """It ended before it was ready."""
+    got = f"the service {describe_exit(code)} after {seconds:.1f} s, before it was ready"
+    why = "Its last words are below." if log else "It wrote nothing before it ended."
+    return Startup(Reason.CRASHED, Failure("a service that keeps running", got, why, log=log))
+
+
+def not_ready(
+    glance: Glance,
+    listeners: list[Listener],
+    *,
+    host: str,
+    port: int,
+    target: str,
+    seconds: float,
+    log: tuple[str, ...],
+) -> Startup:
+    """It lives, but did not become ready in time."""
+    expected = f"GET {target} answered with 200 within {seconds:.0f} s of the start, on {host}:{port}"
+    got, why = _diagnosis(glance, listeners, host=host, port=port, target=target)
+    reason = Reason.PROTOCOL_ERROR if glance.first and glance.status is None else Reason.NOT_READY
+    return Startup(reason, Failure(expected, got, why, log=log))
+
+
+def _diagnosis(glance: Glance, listeners: list[Listener], *, host: str, port: int, target: str) -> tuple[str, str]:
+    if glance.status is not None:
+        return (
+            f"GET {target} answers {glance.status}",
+            f"{target} is about the process alone: answer 200 as soon as it listens.",
+        )
+    if glance.first:
+        shown = printable(from_bytes(glance.first, 40))
+        return (
+            f"what answers on port {port} is not HTTP: {shown}",
+            "An answer begins with a status line such as HTTP/1.1 200 OK.",
+        )
+    if glance.connected:
+        return (
+            f"port {port} accepts connections, but GET {target} gets no answer",
+            "Is the request read, and the answer flushed?",
+        )
+    elsewhere = [listener.address for listener in listeners if listener.port == port]
+    if elsewhere:
+        where = ", ".join(elsewhere)
+        return f"it listens on port {port}, but only on the address {where}", f"Listen on $HOST, which is {host}."
+    if listeners:
+        ports = ", ".join(sorted({str(listener.port) for listener in listeners}))
+        return (
+            f"it runs, but listens on port {ports}",
+            f"Listen on the port in the environment variable PORT (here {port}).",
+        )
+    return (
+        f"it runs, but listens on no port at all (PORT is {port})",
+        "Read PORT and HOST from the environment and listen there.",
+    )

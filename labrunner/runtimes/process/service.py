@@ -1,0 +1,149 @@
+"""One running service: its log, its readiness, and the faults it can suffer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labrunner.errors import EnvironmentProblem
+from labrunner.model.outcome import Failure, Reason
+from labrunner.model.result import Startup
+from labrunner.ports.runtime import Exit, NotStarted
+from labrunner.runtimes.process import readiness
+from labrunner.runtimes.process.log import Log
+from labrunner.runtimes.process.supervised import Supervised
+from labrunner.runtimes.process.tree import descendants, listeners
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labrunner.model.lab import ServiceSpec
+
+POLL_SECONDS = 0.005
+POLL_PATIENCE = 1.0
+"""Seconds that one readiness question may take; a hanging answer must not use up the whole deadline."""
+LOG_LAG = 0.1
+"""Seconds that a line may take from the service's write to our read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Everything that starting (again) needs.
+
+    Attributes:
+        user: uid and gid to drop to, or None to stay who we are.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    cwd: str
+    limits: dict[str, int]
+    user: int | None
+    host: str
+    port: int
+
+
+class ProcessService:
+    """Satisfies `labrunner.ports.Service`."""
+
+    def __init__(self, launch: Launch) -> None:
+        self._launch = launch
+        self._supervised = Supervised()
+        self._log = Log(self._supervised.log, hide=f"{launch.cwd}/")
+        self._paused = False
+        self._closed = False
+        self._start()
+
+    @property
+    def name(self) -> str:
+        return self._launch.name
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._launch.host}:{self._launch.port}"
+
+    @property
+    def pid(self) -> int:
+        """Of the supervisor, below which the service runs."""
+        return self._supervised.pid
+
+    def _start(self) -> None:
+        launch = self._launch
+        self._started_at = time.monotonic()
+        why = self._supervised.start(
+            argv=launch.argv, env=launch.environment, cwd=launch.cwd, limits=launch.limits, user=launch.user
+        )
+        if why:
+            got = f"`{' '.join(launch.argv)}` cannot be started: {why.lower()}"
+            hint = (
+                "Check `run` in solution.toml; it is an array: program and arguments, run in the solution's directory."
+            )
+            self.close()
+            raise NotStarted(Startup(Reason.CRASHED, Failure("a command that can be executed", got, hint)))
+
+    def wait_ready(self, spec: ServiceSpec) -> float:
+        within = spec.ready_within_ms / 1000
+        host, port = self._launch.host, self._launch.port
+        glance = readiness.Glance()
+        while (elapsed := time.monotonic() - self._started_at) < within:
+            glance = readiness.look(host, port, spec.ready, min(POLL_PATIENCE, within - elapsed + POLL_SECONDS))
+            if glance.status == 200:
+                return time.monotonic() - self._started_at
+            if self._supervised.wait_exit(POLL_SECONDS) is not None:
+                raise NotStarted(self._ended())
+        found = listeners(descendants(self._supervised.pid))
+        log = self.log(self._started_at, time.monotonic())
+        startup = readiness.not_ready(glance, found, host=host, port=port, target=spec.ready, seconds=within, log=log)
+        raise NotStarted(startup, deadline=within)
+
+    def _ended(self) -> Startup:
+        code = self._supervised.exit_code
+        time.sleep(LOG_LAG)
+        log = self.log(self._started_at, time.monotonic())
+        return readiness.ended(code or 0, self._supervised.exited_at - self._started_at, log)
+
+    def epitaph(self) -> str | None:
+        code = self._supervised.exit_code
+        return None if code is None else readiness.describe_exit(code)
+
+    def log(self, since: float, until: float) -> tuple[str, ...]:
+        return self._log.between(since, until + LOG_LAG)
+
+    def follow(self, listener: Callable[[str], None]) -> None:
+        self._log.follow(listener)
+
+    def stop(self, within: float) -> Exit:
+        began = time.monotonic()
+        if self._supervised.exit_code is None:
+            self._supervised.command("term")
+        code = self._supervised.wait_exit(within)
+        seconds = time.monotonic() - began
+        if code is None:
+            self.kill()
+        return Exit(code, seconds)
+
+    def kill(self) -> None:
+        left = self._supervised.command("kill")
+        self._paused = False
+        if left:
+            raise EnvironmentProblem(f"{left} processes of the service '{self.name}' could not be killed.")
+        self._supervised.wait_exit(LOG_LAG * 10)
+
+    def pause(self) -> None:
+        self._supervised.command("pause")
+        self._paused = True
+
+    def resume(self) -> None:
+        self._supervised.command("resume")
+        self._paused = False
+
+    def start_again(self) -> None:
+        self._start()
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._supervised.close()
+            self._log.join(1.0)

@@ -1,0 +1,122 @@
+"""The runner's end of a supervisor: commands down, events up."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+SCRIPT = Path(__file__).with_name("supervisor.py")
+ANSWER_SECONDS = 30.0
+
+
+class SupervisorGone(Exception):
+    """The supervisor itself died or does not answer: the machine's fault, not the service's."""
+
+
+class Supervised:
+    """A supervisor process, and what it has told so far. Its service is started by `start`.
+
+    Attributes:
+        log: read end of the pipe that the service writes to.
+    """
+
+    def __init__(self) -> None:
+        events_read, events_write = os.pipe()
+        self.log, log_write = os.pipe()
+        # The supervisor gets a session of its own: the terminal's Ctrl-C is for the runner alone.
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(SCRIPT), str(events_write), str(log_write)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(events_write, log_write),
+            start_new_session=True,
+            cwd="/",
+            env={},
+        )
+        os.close(events_write)
+        os.close(log_write)
+        self._news = threading.Condition()
+        self._events: list[dict[str, Any]] = []
+        self._gone = False
+        self._exit: int | None = None
+        self.exited_at = 0.0
+        self._commanding = threading.Lock()
+        threading.Thread(target=self._listen, args=(events_read,), name="supervisor-events", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """Of the supervisor; the service's processes are below it."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the service's first process ended, negative for a signal; None while it lives or before its start."""
+        return self._exit
+
+    def start(self, **command: Any) -> str:
+        """Start the service; returns why that was impossible, or nothing."""
+        self._exit = None
+        event = self._command({"do": "start", **command}, {"started", "not-started"})
+        return str(event.get("why", ""))
+
+    def command(self, name: str) -> int:
+        """Carry out ``kill``, ``pause``, ``resume`` or ``term``; returns how many processes are left after a kill."""
+        return int(self._command({"do": name}, {"done"})["left"])
+
+    def wait_exit(self, seconds: float) -> int | None:
+        """The exit code as soon as there is one, or None when the time is over."""
+        with self._news:
+            self._news.wait_for(lambda: self._exit is not None or self._gone, seconds)
+        return self._exit
+
+    def close(self) -> None:
+        """End it, and with it everything below."""
+        with contextlib.suppress(OSError):
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+        try:
+            self._process.wait(ANSWER_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _command(self, command: dict[str, Any], answers: set[str]) -> dict[str, Any]:
+        with self._commanding:
+            self._events.clear()
+            assert self._process.stdin is not None
+            try:
+                self._process.stdin.write(json.dumps(command).encode() + b"\n")
+                self._process.stdin.flush()
+            except OSError as fault:
+                raise SupervisorGone(str(fault)) from fault
+            with self._news:
+                answered = self._news.wait_for(lambda: self._answer(answers) or self._gone, ANSWER_SECONDS)
+                event = self._answer(answers)
+            if not answered or event is None:
+                raise SupervisorGone("the supervisor of a service does not answer")
+            return event
+
+    def _answer(self, answers: set[str]) -> dict[str, Any] | None:
+        return next((event for event in self._events if event["event"] in answers), None)
+
+    def _listen(self, source: int) -> None:
+        with os.fdopen(source, "rb") as events:
+            for line in events:
+                event = json.loads(line)
+                with self._news:
+                    if event["event"] == "exit":
+                        self._exit = event["code"]
+                        self.exited_at = time.monotonic()
+                    self._events.append(event)
+                    self._news.notify_all()
+        with self._news:
+            self._gone = True
+            self._news.notify_all()

@@ -1,0 +1,201 @@
+"""Stands between the runner and one service, so that nothing that the service forks survives.
+
+Run as ``python -I -S supervisor.py EVENTS LOG`` (file descriptors). Commands come as JSON lines on standard input; its
+end of file means that the runner is gone, however it went. Events go as JSON lines to EVENTS; the service's output
+goes to LOG. On Linux it is a *subreaper*: whatever daemonises below it becomes its child, and is found and killed;
+elsewhere it kills the service's process group, from which a daemon can escape.
+
+Commands: start {argv, env, cwd, limits, user}, kill, pause, resume, term.
+Events: started {pid}, not-started {why}, exit {code}, done {command, left}. `code` is negative for a signal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tree import descendants, state  # type: ignore[import-not-found]
+
+PR_SET_CHILD_SUBREAPER = 36
+SWEEP_SECONDS = 5.0
+
+
+def become_subreaper() -> bool:
+    """Adopt orphans of all depths; True where the kernel can."""
+    if sys.platform != "linux":
+        return False
+    done: int = ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    return done == 0
+
+
+class Supervisor:
+    """One service at a time."""
+
+    def __init__(self, events: int, log: int) -> None:
+        self.events = events
+        self.log = log
+        self.main: int | None = None
+        self.is_subreaper = become_subreaper()
+        self.wakeup, wakeup_write = os.pipe()
+        os.set_blocking(self.wakeup, False)
+        os.set_blocking(wakeup_write, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
+        for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ignored, signal.SIG_IGN)
+
+    def tell(self, **event: Any) -> None:
+        with contextlib.suppress(OSError):
+            os.write(self.events, json.dumps(event).encode() + b"\n")
+
+    def serve(self) -> None:
+        """Until the runner is gone."""
+        rest = b""
+        while True:
+            readable, _, _ = select.select([0, self.wakeup], [], [])
+            if self.wakeup in readable:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self.wakeup, 4096)
+                self.reap()
+            if 0 in readable:
+                data = os.read(0, 65536)
+                if not data:
+                    return
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    self.obey(json.loads(line))
+
+    def obey(self, command: dict[str, Any]) -> None:
+        name = command["do"]
+        if name == "start":
+            self.start(command)
+            return
+        if name == "kill":
+            self.kill_all()
+        elif name == "term" and self.main is not None:
+            os.kill(self.main, signal.SIGTERM)
+        elif name == "pause":
+            self.pause()
+        elif name == "resume":
+            self.signal_all(signal.SIGCONT)
+        self.tell(event="done", command=name, left=len(self.living()) if name == "kill" else 0)
+
+    def start(self, command: dict[str, Any]) -> None:
+        """Fork and exec; a failure of exec comes back over a pipe that a successful exec closes."""
+        status_read, status_write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self.become_service(command)
+            except BaseException as fault:  # noqa: BLE001 - the child must never return into the parent's loop
+                os.write(status_write, str(getattr(fault, "strerror", None) or fault).encode())
+                os._exit(127)
+        os.close(status_write)
+        with os.fdopen(status_read, "rb") as status:
+            why = status.read().decode()
+        if why:
+            os.waitpid(pid, 0)
+            self.tell(event="not-started", why=why)
+            return
+        self.main = pid
+        self.tell(event="started", pid=pid)
+
+    def become_service(self, command: dict[str, Any]) -> None:
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        for restored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
+            signal.signal(restored, signal.SIG_DFL)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.dup2(self.log, 1)
+        os.dup2(self.log, 2)
+        for name, value in command["limits"].items():
+            which = getattr(resource, name)
+            hard = resource.getrlimit(which)[1]
+            bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(which, (bound, bound))
+        if command["user"] is not None:
+            os.setgroups([])
+            os.setgid(command["user"])
+            os.setuid(command["user"])
+        os.umask(0o022)
+        os.chdir(command["cwd"])
+        os.execvpe(command["argv"][0], command["argv"], command["env"])
+
+    def reap(self) -> None:
+        """Bury the dead. When the service's first process ends, the rest of it goes too."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.main:
+                code = os.waitstatus_to_exitcode(status)
+                self.kill_all()
+                self.main = None
+                self.tell(event="exit", code=code)
+
+    def living(self) -> list[int]:
+        if self.is_subreaper:
+            return [pid for pid in descendants(os.getpid()) if state(pid) not in {"", "Z"}]
+        return [self.main] if self.main is not None and state(self.main) != "Z" else []
+
+    def signal_all(self, number: int) -> None:
+        for pid in self.living():
+            with contextlib.suppress(OSError):
+                os.kill(pid, number)
+        if not self.is_subreaper and self.main is not None:
+            with contextlib.suppress(OSError):
+                os.killpg(self.main, number)
+
+    def kill_all(self) -> None:
+        """SIGKILL until nothing is left; stopping first keeps a fork bomb from outrunning us."""
+        give_up = time.monotonic() + SWEEP_SECONDS
+        while self.living() and time.monotonic() < give_up:
+            self.signal_all(signal.SIGSTOP)
+            self.signal_all(signal.SIGKILL)
+            self.bury_orphans()
+            time.sleep(0.001)
+        self.bury_orphans()
+
+    def bury_orphans(self) -> None:
+        """Wait for every dead child but the service's first process, whose status `reap` must see."""
+        for pid in descendants(os.getpid()):
+            if pid != self.main and state(pid) == "Z":
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+
+    def pause(self) -> None:
+        """SIGSTOP until every process is seen stopped, those forked meanwhile included."""
+        give_up = time.monotonic() + SWEEP_SECONDS
+        while time.monotonic() < give_up:
+            self.signal_all(signal.SIGSTOP)
+            if not self.is_subreaper or all(state(pid) in {"T", "t"} for pid in self.living()):
+                return
+            time.sleep(0.001)
+
+
+def main() -> None:
+    """Serve one runner, then leave nothing behind."""
+    supervisor = Supervisor(int(sys.argv[1]), int(sys.argv[2]))
+    supervisor.tell(event="ready")
+    try:
+        supervisor.serve()
+    finally:
+        supervisor.kill_all()
+
+
+if __name__ == "__main__":
+    main()

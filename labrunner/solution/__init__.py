@@ -1,0 +1,8 @@
+"""The learner's directory.
+
+manifest.py    what its ``solution.toml`` says
+scaffold.py    how it begins
+intake.py      the private copy of it that is run
+progress.py    what is remembered in it
+registry.py    where on this machine solutions were begun
+"""

@@ -1,0 +1,71 @@
+"""Reading and writing ``solution.toml``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labrunner.errors import BadSolutionFile, EnvironmentProblem, NotASolution
+from labrunner.model.lab import Language
+from labrunner.model.solution import Solution
+from labrunner.rules.toml_text import Document
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = "solution.toml"
+
+DEFAULT_RUN = {
+    Language.PYTHON: ("python", "main.py"),
+    Language.TYPESCRIPT: ("node", "main.ts"),
+    Language.GO: ("./service",),
+}
+
+
+def find(path: Path) -> Path:
+    """The solution's directory: `path` or the nearest folder above it that holds ``solution.toml``.
+
+    Raises:
+        NotASolution: there is none.
+    """
+    for folder in (path, *path.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise NotASolution(
+        f"{path} is not inside a solution: there is no {FILE} here or in any folder above.",
+        "Go to your solution's directory, or begin one with `lab start ID`.",
+    )
+
+
+def read(folder: Path) -> Solution:
+    """What the ``solution.toml`` in `folder` says.
+
+    Raises:
+        BadSolutionFile: with file, line and what would be right.
+        EnvironmentProblem: it cannot be read.
+    """
+    try:
+        data = (folder / FILE).read_bytes()
+    except OSError as fault:
+        raise EnvironmentProblem(
+            f"{folder / FILE} cannot be read: {fault.strerror}.", "Check its permissions."
+        ) from None
+    table = Document(data, FILE, BadSolutionFile).root
+    lab = table.text("lab", pattern=r"[a-z0-9:_-]+", form="the id of a lab")
+    language = table.choice("language", Language)
+    run = table.texts("run", least=1)
+    build = table.texts("build", default=())
+    table.done()
+    return Solution(folder, lab, language, run, build)
+
+
+def write(folder: Path, lab: str, language: Language) -> None:
+    """A fresh ``solution.toml``."""
+    run = ", ".join(f'"{word}"' for word in DEFAULT_RUN[language])
+    (folder / FILE).write_text(
+        "# What `lab test` needs to know of your solution.\n"
+        f'lab = "{lab}"\n'
+        f'language = "{language}"\n'
+        "# How your service is started: program and arguments, run in this directory.\n"
+        f"run = [{run}]\n",
+        encoding="utf-8",
+    )

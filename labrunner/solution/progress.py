@@ -1,0 +1,151 @@
+"""What is remembered in a solution's ``.lab/``: the last result, hints given. Git ignores it; losing it loses no work."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labrunner.errors import EnvironmentProblem, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FOLDER = ".lab"
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write `path` so that a crash or a full disk leaves the old content.
+
+    Raises:
+        EnvironmentProblem: no room, or no permission.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as fault:
+        raise _unwritable(path, fault) from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)  # noqa: PTH101 - mkstemp's 0600 would hide a report from its readers
+        os.replace(name, path)  # noqa: PTH105
+    except OSError as fault:
+        with contextlib.suppress(OSError):
+            os.unlink(name)  # noqa: PTH108
+        raise _unwritable(path, fault) from None
+
+
+def _unwritable(path: Path, fault: OSError) -> EnvironmentProblem:
+    advice = "Free some room." if fault.errno in {errno.ENOSPC, errno.EDQUOT} else "Check its folder's permissions."
+    return EnvironmentProblem(f"{path} cannot be written: {fault.strerror}.", advice)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a solution has come, by its last result.
+
+    Attributes:
+        statuses: status by check id; empty before the first test.
+    """
+
+    statuses: dict[str, str]
+    seed: str = ""
+    earned: int = 0
+
+
+class Progress:
+    """The ``.lab`` folder of one solution."""
+
+    def __init__(self, solution: Path) -> None:
+        self.folder = solution / FOLDER
+
+    @property
+    def result_path(self) -> Path:
+        """Where the last result lies."""
+        return self.folder / "result.json"
+
+    def standing(self) -> Standing:
+        """What the last result says; nothing when there is none, or none that can be read."""
+        found = _read(self.result_path)
+        try:
+            statuses = {check["id"]: check["outcome"]["status"] for check in found.get("checks", [])}
+            return Standing(statuses, found.get("seed", ""), found.get("score", {}).get("earned", 0))
+        except (KeyError, TypeError, AttributeError):
+            return Standing({})
+
+    def failed_check(self) -> str | None:
+        """The first check of the last result that did not pass."""
+        bad = {"failed", "limit"}
+        return next((check for check, status in self.standing().statuses.items() if status in bad), None)
+
+    def hints_given(self, check: str) -> int:
+        """How many hints of that check were shown."""
+        given = _read(self.folder / "hints.json").get(check, 0)
+        return given if isinstance(given, int) else 0
+
+    def give_hint(self, check: str) -> None:
+        """Remember that one more was shown."""
+        hints = _read(self.folder / "hints.json")
+        hints[check] = self.hints_given(check) + 1
+        write_whole(self.folder / "hints.json", json.dumps(hints, indent=2).encode())
+
+    def save_result(self, data: bytes) -> None:
+        """Keep `data` as the last result."""
+        write_whole(self.result_path, data)
+
+    def backup_folder(self) -> Path:
+        """A new folder for files that `lab reset` replaces."""
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        for suffix in ("", *(f"-{number}" for number in range(1, 1000))):
+            folder = self.folder / "backups" / f"{stamp}{suffix}"
+            if not folder.exists():
+                return folder
+        raise EnvironmentProblem(f"{self.folder / 'backups'} is full of backups of this second.", "Try again.")
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """One run at a time in one solution; the kernel frees it however the run ends.
+
+        Raises:
+            UsageError: another run holds it.
+            EnvironmentProblem: the folder cannot be written.
+        """
+        path = self.folder / "lock"
+        try:
+            self.folder.mkdir(exist_ok=True)
+            handle = path.open("a+")
+        except OSError as fault:
+            raise _unwritable(path, fault) from None
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                handle.seek(0)
+                holder = handle.read().strip() or "unknown"
+                raise UsageError(
+                    f"Another lab command (process {holder}) is at work in {self.folder.parent}.",
+                    "Wait for it, or end it.",
+                ) from None
+            handle.truncate(0)
+            handle.write(str(os.getpid()))
+            handle.flush()
+            yield
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`; empty when it is missing or damaged, since nothing here is worth an error."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

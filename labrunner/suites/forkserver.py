@@ -1,0 +1,189 @@
+"""The pytest plugin inside the suite's child: collects once, then forks once per check.
+
+A fork costs a millisecond where a fresh pytest costs half a second; a crash or a hang stays in its fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import random
+import re
+import signal
+import socket
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from labrunner.checks import Broken, Client, Exceeded, Failed, Service, Services, Undecided
+from labrunner.checks.diary import DIARY
+from labrunner.model.outcome import Attempt, Sight
+from labrunner.rules import wire
+from labrunner.suites.channel import Channel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_FILE = re.compile(r"test_\d+_(\w+)\.py")
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the fixtures of one try are made from."""
+
+    channel: Channel
+    seed: str
+    service: dict[str, Any]
+
+    def call(self, action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask the runner; satisfies `labrunner.checks.services.Bench`."""
+        self.channel.send({"call": action, "arguments": dict(arguments)})
+        told: dict[str, Any] = wire.decode(next(self.channel.lines()), dict)
+        if "error" in told:
+            raise RuntimeError(f"the runner could not {action}: {told['error']}")
+        return told
+
+
+CONTEXT = pytest.StashKey[Context]()
+AGENT = pytest.StashKey[str]()
+
+
+class ForkServer:
+    """Serves ``run`` lines from the runner.
+
+    Attributes:
+        served: whether collection succeeded and the runner was told so.
+        complaint: why it did not.
+    """
+
+    def __init__(self, channel: Channel, seed: str) -> None:
+        self._channel = channel
+        self._seed = seed
+        self._raised: pytest.ExceptionInfo[BaseException] | None = None
+        self.served = False
+        self.complaint = ""
+
+    # -- pytest's hooks -----------------------------------------------------------------------------------------
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember why a grader file cannot be collected."""
+        if report.failed:
+            self.complaint += f"{report.nodeid}: {report.longreprtext}\n"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Instead of running everything here: serve."""
+        if session.testsfailed:
+            return True
+        items = {_check_id(item): item for item in session.items}
+        self.served = True
+        self._channel.send({"collected": sorted(items)})
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        gc.freeze()
+        for line in self._channel.lines():
+            order: dict[str, Any] = wire.decode(line, dict)
+            descriptor = self._channel.take_descriptor()
+            if os.fork() == 0:
+                self._run_forked(items[order["run"]], order, descriptor)
+            os.close(descriptor)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Keep the first exception of a check, its class included."""
+        if call.excinfo is not None and self._raised is None:
+            self._raised = call.excinfo
+
+    # -- fixtures -----------------------------------------------------------------------------------------------
+
+    @pytest.fixture
+    def service(self, request: pytest.FixtureRequest) -> Service:
+        """The run's shared service."""
+        context = request.config.stash[CONTEXT]
+        told = context.service
+        return Service(context, told["name"], told["url"], dict(told["env"]), request.config.stash[AGENT])
+
+    @pytest.fixture
+    def services(self, request: pytest.FixtureRequest) -> Services:
+        """Starts further instances, for this check alone."""
+        context = request.config.stash[CONTEXT]
+        return Services(context, dict(context.service["env"]), request.config.stash[AGENT])
+
+    @pytest.fixture
+    def client(self, service: Service) -> Iterator[Client]:
+        """A recorded HTTP client of the shared service."""
+        client = service.client()
+        yield client
+        client.close()
+
+    @pytest.fixture
+    def rng(self, request: pytest.FixtureRequest) -> random.Random:
+        """The only source of random choices: repeatable by the run's seed."""
+        return random.Random(request.config.stash[CONTEXT].seed)
+
+    # -- one check ----------------------------------------------------------------------------------------------
+
+    def _run_forked(self, item: pytest.Item, order: dict[str, Any], descriptor: int) -> None:
+        """In the fork; never returns."""
+        code = 1
+        with contextlib.suppress(BaseException):
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            if sys.platform == "linux":
+                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            self._channel.close()
+            channel = Channel(socket.socket(fileno=descriptor))
+            channel.send({"pid": os.getpid()})
+            seed = f"{self._seed}/{order['run']}/{order['attempt']}"
+            item.config.stash[CONTEXT] = Context(channel, seed, order["service"])
+            # One client profile for the whole run, another in the next: nothing to tell a grader by.
+            item.config.stash[AGENT] = f"lab/{random.Random(f'{self._seed}/agent').randrange(1000)}"
+            channel.send({"attempt": self._attempt(item)})
+            code = 0
+        os._exit(code)
+
+    def _attempt(self, item: pytest.Item) -> Attempt:
+        began = time.monotonic()
+        runtestprotocol(item, nextitem=None, log=False)
+        raised = self._raised.value if self._raised else None
+        facts: dict[str, Any] = {
+            "started": began,
+            "ended": time.monotonic(),
+            "exchanges": DIARY.exchanges,
+            "waited": DIARY.waited,
+            "answering": DIARY.answering,
+        }
+        return _judged(raised, facts)
+
+
+def _judged(raised: BaseException | None, facts: dict[str, Any]) -> Attempt:
+    match raised:
+        case None:
+            return Attempt(Sight.PASSED, **facts)
+        case Exceeded():
+            return Attempt(
+                Sight.EXCEEDED, reason=raised.reason, failure=raised.failure, deadline=raised.deadline, **facts
+            )
+        case Broken():
+            return Attempt(Sight.BROKEN, reason=raised.reason, failure=raised.failure, **facts)
+        case Failed():
+            return Attempt(Sight.FAILED, reason=raised.reason, failure=raised.failure, **facts)
+        case Undecided():
+            return Attempt(Sight.UNDECIDED, note=str(raised), **facts)
+        case _:
+            trace = "".join(traceback.format_exception(raised))
+            return Attempt(Sight.ERRORED, note=f"the check raised {type(raised).__name__}: {raised}\n{trace}", **facts)
+
+
+def _check_id(item: pytest.Item) -> str:
+    """``stage/slug`` of the function ``test_<slug>`` in ``test_NN_<stage>.py``."""
+    named = _FILE.fullmatch(item.path.name)
+    stage = named[1] if named else item.path.stem
+    return f"{stage}/{item.name.removeprefix('test_')}".replace("_", "-")

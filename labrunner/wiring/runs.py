@@ -1,0 +1,138 @@
+"""From what a user asked for to a run with concrete rooms."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labrunner.catalog.digest import of_tree
+from labrunner.errors import EnvironmentProblem, LabInvalid
+from labrunner.grading.grade import Grading, Order
+from labrunner.grading.session import Rooms
+from labrunner.grading.workplace import cache_folder, workplace
+from labrunner.model.result import Isolation
+from labrunner.ports.suite import SuiteBroken
+from labrunner.runtimes.process.runtime import ProcessRuntime
+from labrunner.solution import intake
+from labrunner.suites.suite import PytestSuite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from labrunner.model.lab import Lab
+    from labrunner.model.solution import Solution
+    from labrunner.ports.runtime import Service
+
+RUNTIMES = ("auto", "process")
+
+
+def fresh_seed() -> str:
+    """A seed that no one has used before."""
+    return secrets.token_hex(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a user asked for; see `Order`."""
+
+    lab: Lab
+    solution: Solution
+    asked: tuple[str, ...]
+    seed: str
+    runtime: str = "auto"
+    stop_early: bool = False
+    start_tries: int = 3
+    jobs: int = 16
+    needs_strong_isolation: bool = False
+
+
+@contextlib.contextmanager
+def grading(wish: Wish) -> Iterator[Grading]:
+    """A run with its rooms; all of it is gone at the exit.
+
+    Raises:
+        LabInvalid: the pack holds no grader for the lab.
+        EnvironmentProblem: no room to work in.
+    """
+    lab = wish.lab
+    if not lab.grader.is_dir():
+        raise LabInvalid(
+            f"The pack '{lab.pack}' holds no grader for '{lab.id}'.", "Use a pack with graders/ (--pack DIR)."
+        )
+    cache = cache_folder()
+    with workplace(cache) as work:
+        runtime = ProcessRuntime(cache, work)
+        if wish.needs_strong_isolation and runtime.isolation is not Isolation.STRONG:
+            raise EnvironmentProblem(
+                f"The {runtime.name} runtime isolates only in part ({runtime.isolation}), and a grade needs 'strong'.",
+                "Accept that with --allow-weak-isolation; the result will say so.",
+            )
+        rooms = Rooms(runtime, PytestSuite(lab.grader, wish.seed, work / "suite"))
+        digests = (of_tree(lab.manifest.parent, lab.scaffolds), of_tree(lab.grader))
+        order = Order(lab, wish.solution, wish.asked, wish.seed, digests, wish.jobs, wish.stop_early, wish.start_tries)
+        with Grading(order, rooms, work) as run:
+            yield run
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A service that was started for its author to try.
+
+    Attributes:
+        environment: the lab's variables.
+    """
+
+    url: str
+    environment: dict[str, str]
+    service: Service
+
+    def wait(self) -> str:
+        """Wait for its end, which is told in words."""
+        while (epitaph := self.service.epitaph()) is None:
+            time.sleep(0.1)
+        return epitaph
+
+
+@contextlib.contextmanager
+def running(lab: Lab, solution: Solution, seed: str, port: int, listener: Callable[[str], None]) -> Iterator[Running]:
+    """The solution as the grader would start it, at a fixed port.
+
+    Args:
+        lab: of the solution.
+        solution: what to start.
+        seed: chooses the environment, as in a test.
+        port: on loopback.
+        listener: is given each line that it writes.
+
+    Raises:
+        EnvironmentProblem: the port is taken.
+        NotStarted: it is not ready in time, or ended.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as fault:
+            raise EnvironmentProblem(
+                f"Port {port} cannot be used: {fault.strerror}.", "Choose another with --port."
+            ) from None
+    cache = cache_folder()
+    with workplace(cache) as work, contextlib.ExitStack() as stack:
+        suite = PytestSuite(lab.grader, seed, work / "suite", with_checks=False)
+        stack.callback(suite.close)
+        runtime = ProcessRuntime(cache, work)
+        stack.callback(runtime.close)
+        staged = intake.stage(solution, work / "solution")
+        runtime.build(staged)
+        try:
+            environment = suite.environment()
+        except SuiteBroken as fault:
+            raise LabInvalid(f"The grader of '{lab.id}' cannot be loaded: {fault}") from None
+        service = runtime.launch(staged, environment, name="service", port=port)
+        service.follow(listener)
+        service.wait_ready(lab.service)
+        yield Running(service.url, environment, service)
