@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labrunner.model.outcome import Status
 from labrunner.reports import json, terminal
 from labrunner.reports.live import Live
 from labrunner.rules.fold import Fold
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from labrunner.model.lab import Lab
     from labrunner.model.result import Result
     from labrunner.model.solution import Solution
+    from labrunner.solution.progress import Progress
 
 __all__ = ["Run", "fresh_seed"]
 
@@ -39,12 +41,12 @@ class Run:
     start_tries: int = 3
     needs_strong_isolation: bool = False
 
-    def conduct(self, outputs: list[tuple[str, Path | None]], keep: Callable[[bytes], None] | None = None) -> int:
+    def conduct(self, outputs: list[tuple[str, Path | None]], progress: Progress | None = None) -> int:
         """Run, show, write; returns the exit code.
 
         Args:
             outputs: formats and files; None is standard output, and the report for people then goes to standard error.
-            keep: is given the result as JSON, also a partial one.
+            progress: where the result, also a partial one, is kept.
         """
         console = terminal.console(to_stderr=any(path is None for _, path in outputs))
         fold = Fold()
@@ -58,24 +60,25 @@ class Run:
                     for event in run.events():
                         fold.add(event)
                         live.add(event)
-                self._finish(fold.result, outputs, keep, console)
+                self._finish(fold.result, outputs, progress, console)
         except KeyboardInterrupt:
             if not fold.has_begun:
                 raise
-            self._finish(fold.result, outputs, keep, console)
+            self._finish(fold.result, outputs, progress, console)
         return exit_code(fold.result)
 
     def _finish(
         self,
         result: Result,
         outputs: list[tuple[str, Path | None]],
-        keep: Callable[[bytes], None] | None,
+        progress: Progress | None,
         console: terminal.Console,
     ) -> None:
         """The verdict first, the files after it, the cleaning up last."""
         terminal.show(result, console)
-        if keep is not None:
-            keep(json.render(result))
+        if progress is not None:
+            verdicts = {check.id: check.status.value for check in result.checks if check.status is not Status.SKIPPED}
+            progress.save(json.render(result), result.seed, verdicts)
         for name, path in outputs:
             data = RENDERERS[name](result)
             if path is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -114,3 +115,7 @@ class Lab:
     def points(self) -> int:
         """Points of all its checks."""
         return sum(stage.points for stage in self.stages)
+
+    def earned(self, statuses: Mapping[str, str]) -> int:
+        """Points of the checks whose status, by id, is ``passed``."""
+        return sum(check.points for check in self.checks if statuses.get(check.id) == "passed")

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from labrunner.model.lab import Visibility
 from labrunner.model.outcome import Failure, Status
 from labrunner.reports import curl
 from labrunner.rules.text import printable, shorten
@@ -159,6 +160,8 @@ class _Page:
         )
         if check.outcome.failure is not None:
             yield from self._failure(check.outcome.failure)
+        elif check.visibility == Visibility.HIDDEN:
+            yield self._labelled("Hidden", Text(f"{check.outcome.reason}; what exactly was asked is not told"))
         yield self._labelled("Hint", Text(f"lab hint {check.id}", style="cyan"))
         yield self._labelled("Again", Text(f"lab test {check.id} --seed {self._result.seed}", style="cyan"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from labrunner.model.event import (
@@ -13,6 +14,7 @@ from labrunner.model.event import (
     RunStarted,
     StartFailed,
 )
+from labrunner.model.lab import Visibility
 from labrunner.model.outcome import Outcome, Status
 from labrunner.model.result import SCHEMA, CheckResult, Result, StageInfo, Startup, Timing
 from labrunner.rules.score import score
@@ -99,7 +101,9 @@ class Fold:
     def _outcome(self, check: Check, run: RunStarted) -> Outcome:
         """The verdict on `check`, also when none came."""
         if check.id in self._outcomes:
-            return self._outcomes[check.id]
+            outcome = self._outcomes[check.id]
+            # Of a hidden check nobody learns more than its name, the reason and its hints.
+            return dataclasses.replace(outcome, failure=None) if check.visibility is Visibility.HIDDEN else outcome
         if check.id not in run.asked or self._ended.interrupted:
             return Outcome(Status.SKIPPED)
         if self._startup is not None:

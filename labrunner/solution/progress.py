@@ -52,15 +52,15 @@ def _unwritable(path: Path, fault: OSError) -> EnvironmentProblem:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a solution has come, by its last result.
+    """How far a solution has come.
 
     Attributes:
-        statuses: status by check id; empty before the first test.
+        statuses: the newest verdict by check id; empty before the first test.
+        seed: of the last run.
     """
 
     statuses: dict[str, str]
     seed: str = ""
-    earned: int = 0
 
 
 class Progress:
@@ -75,18 +75,12 @@ class Progress:
         return self.folder / "result.json"
 
     def standing(self) -> Standing:
-        """What the last result says; nothing when there is none, or none that can be read."""
-        found = _read(self.result_path)
-        try:
-            statuses = {check["id"]: check["outcome"]["status"] for check in found.get("checks", [])}
-            return Standing(statuses, found.get("seed", ""), found.get("score", {}).get("earned", 0))
-        except (KeyError, TypeError, AttributeError):
+        """The newest verdict on each check; nothing when there is none, or none that can be read."""
+        found = _read(self.folder / "standing.json")
+        statuses = found.get("statuses")
+        if not isinstance(statuses, dict):
             return Standing({})
-
-    def failed_check(self) -> str | None:
-        """The first check of the last result that did not pass."""
-        bad = {"failed", "limit"}
-        return next((check for check, status in self.standing().statuses.items() if status in bad), None)
+        return Standing({str(check): str(status) for check, status in statuses.items()}, str(found.get("seed", "")))
 
     def hints_given(self, check: str) -> int:
         """How many hints of that check were shown."""
@@ -99,9 +93,11 @@ class Progress:
         hints[check] = self.hints_given(check) + 1
         write_whole(self.folder / "hints.json", json.dumps(hints, indent=2).encode())
 
-    def save_result(self, data: bytes) -> None:
-        """Keep `data` as the last result."""
+    def save(self, data: bytes, seed: str, verdicts: dict[str, str]) -> None:
+        """Keep `data` as the last result, and its verdicts as the newest on those checks."""
         write_whole(self.result_path, data)
+        standing = {"seed": seed, "statuses": self.standing().statuses | verdicts}
+        write_whole(self.folder / "standing.json", json.dumps(standing, indent=2).encode())
 
     def backup_folder(self) -> Path:
         """A new folder for files that `lab reset` replaces."""

@@ -23,7 +23,7 @@ def command(name: str | None, packs: tuple[Path, ...]) -> None:
     """
     solution, lab = solution_and_lab(packs)
     progress = Progress(solution.path)
-    wanted = name or progress.failed_check()
+    wanted = name or _first_failed(lab, progress.standing().statuses)
     if wanted is None:
         raise UsageError(
             "No check failed in the last test.", "Run `lab test` first, or name one: `lab hint STAGE/CHECK`."
@@ -39,6 +39,10 @@ def command(name: str | None, packs: tuple[Path, ...]) -> None:
         click.echo(f"{left} more: `lab hint {check.id}` again.")
     else:
         click.echo(f"These are all. The rules behind it: lab spec {check.rules[0]}")
+
+
+def _first_failed(lab: Lab, statuses: dict[str, str]) -> str | None:
+    return next((check.id for check in lab.checks if statuses.get(check.id) in {"failed", "limit"}), None)
 
 
 def _find(lab: Lab, name: str) -> Check:

@@ -35,5 +35,4 @@ def _state(lab: Lab, registry: Registry) -> str:
     folders = registry.folders(lab.id)
     if not folders:
         return f"not started: lab start {_name(lab)}"
-    standing = Progress(folders[0]).standing()
-    return f"{standing.earned} of {lab.points} points in {folders[0]}"
+    return f"{lab.earned(Progress(folders[0]).standing().statuses)} of {lab.points} points in {folders[0]}"

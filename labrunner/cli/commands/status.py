@@ -28,7 +28,7 @@ def command(packs: tuple[Path, ...]) -> None:
         for check, status in zip(stage.checks, statuses, strict=True):
             symbol, colour = _MARKS.get(status, ("·", "white"))
             click.echo(f"    {click.style(symbol, fg=colour)} {check.id}  {check.title}")
-    earned = sum(check.points for check in lab.checks if standing.statuses.get(check.id) == "passed")
-    click.echo(
-        f"{earned} of {lab.points} points in the last test." if standing.statuses else "Not tested yet: lab test"
-    )
+    if standing.statuses:
+        click.echo(f"{lab.earned(standing.statuses)} of {lab.points} points, by the newest verdict on each check.")
+    else:
+        click.echo("Not tested yet: lab test")

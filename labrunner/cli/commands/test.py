@@ -47,4 +47,4 @@ def command(
             stop_early=not names and not is_all,
             start_tries=1,
         )
-        return run.conduct(outputs, keep=progress.save_result)
+        return run.conduct(outputs, progress=progress)

@@ -1,0 +1,169 @@
+"""`make bench`: every speed promise as a ratio, measured in one run, interleaved. Absolute figures drift; ratios hold.
+
+lab --help, lab list    against a bare click program
+wall / critical path    of a passing solution: what the runner adds to start, declared waits and answers
+ready wait              against a bare poll of the same service
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).resolve().parent.parent
+LAB = Path(sys.executable).with_name("lab")
+HELLO = "import click\n@click.command()\ndef hello(): click.echo('hello')\nhello()\n"
+REFERENCE = ROOT / "graders" / "rate-limiting" / "references" / "python"
+
+
+def main() -> int:
+    """Print the table; returns 1 when a target is missed."""
+    with tempfile.TemporaryDirectory(prefix="lab-bench-") as folder:
+        rows = [*_command_line(Path(folder)), *_suite(Path(folder)), *_readiness(Path(folder))]
+    print(f"{'measure':44} {'ratio':>7} {'target':>8}   figures")
+    for name, ratio, target, figures in rows:
+        verdict = "ok" if ratio <= target else "MISSED"
+        print(f"{name:44} {ratio:7.2f} {'<= ' + format(target, '.2f'):>8}   {figures}  {verdict}")
+    return int(any(ratio > target for _, ratio, target, _ in rows))
+
+
+Row = tuple[str, float, float, str]
+
+
+def _command_line(folder: Path) -> list[Row]:
+    hello = folder / "hello.py"
+    hello.write_text(HELLO)
+    programs = {
+        "bare": [sys.executable, str(hello)],
+        "--help": [sys.executable, str(LAB), "--help"],
+        "list": [sys.executable, str(LAB), "list"],
+    }
+    seconds = _interleaved({name: _runner(argv) for name, argv in programs.items()}, rounds=15)
+    bare = seconds["bare"]
+    return [
+        (
+            f"lab {name} / bare click program",
+            seconds[name] / bare,
+            1.5,
+            f"{seconds[name] * 1e3:.0f} / {bare * 1e3:.0f} ms",
+        )
+        for name in ("--help", "list")
+    ]
+
+
+def _runner(argv: list[str]) -> Callable[[], None]:
+    def run() -> None:
+        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+
+    return run
+
+
+def _interleaved(actions: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """Median seconds of each action; each round runs all of them once."""
+    seconds: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(rounds):
+        for name, action in actions.items():
+            began = time.perf_counter()
+            action()
+            seconds[name].append(time.perf_counter() - began)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def _suite(folder: Path) -> list[Row]:
+    """The whole of `lab test --all`, from typing it to the prompt, against what no runner could avoid."""
+    solution = folder / "solution"
+    shutil.copytree(REFERENCE, solution)
+    result = folder / "result.json"
+    argv = [str(LAB), "test", "--all", "--report", f"json={result}"]
+    walls, paths = [], []
+    for _ in range(6):
+        began = time.perf_counter()
+        subprocess.run(
+            argv, check=True, cwd=solution, stdout=subprocess.DEVNULL, env=os.environ | {"LAB_STATE": str(folder)}
+        )
+        walls.append(time.perf_counter() - began)
+        paths.append(json.loads(result.read_bytes())["timing"]["critical_path"])
+    # The first run builds the environment, which is charged to nobody.
+    ratio = statistics.median(wall / path for wall, path in list(zip(walls, paths, strict=True))[1:])
+    figures = f"{statistics.median(walls[1:]):.2f} / {statistics.median(paths[1:]):.2f} s"
+    return [("lab test --all, wall / critical path", ratio, 1.15, figures)]
+
+
+def _readiness(folder: Path) -> list[Row]:
+    """`wait_ready` of the process runtime against a bare, tight poll of the same program."""
+    from labrunner.catalog.packs import Catalog
+    from labrunner.model.solution import Staged
+    from labrunner.runtimes.process.runtime import ProcessRuntime
+    from labrunner.solution import manifest
+
+    lab = Catalog().lab("rate-limiting")
+    solution = manifest.read(REFERENCE)
+    work = folder / "work"
+    work.mkdir()
+    runtime = ProcessRuntime(folder / "cache", work)
+    staged = Staged(solution, REFERENCE, "sha256:bench")
+    runtime.build(staged)
+    policies = {"a": {"algorithm": "fixed-window", "limit": 5, "window_ms": 1000}}
+    environment = {"POLICIES": json.dumps(policies)}
+    waits: list[float] = []
+
+    def ours() -> None:
+        service = runtime.launch(staged, environment, name=f"bench{len(waits)}")
+        waits.append(service.wait_ready(lab.service))
+        service.close()
+
+    bare: list[float] = []
+
+    def plain() -> None:
+        bare.append(_bare_start(environment))
+
+    for _ in range(15):
+        ours()
+        plain()
+    runtime.close()
+    extra = statistics.median(waits) - statistics.median(bare)
+    figures = f"{statistics.median(waits) * 1e3:.0f} / {statistics.median(bare) * 1e3:.0f} ms"
+    # The target is 15 ms over the service's own readiness; as a ratio of that allowance.
+    return [("extra ready wait / 15 ms allowed", max(extra, 0.0) / 0.015, 1.0, figures)]
+
+
+def _bare_start(environment: dict[str, str]) -> float:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    base = getattr(sys, "_base_executable", sys.executable)
+    variables = environment | {"HOST": "127.0.0.1", "PORT": str(port), "PATH": os.defpath}
+    began = time.perf_counter()
+    process = subprocess.Popen([base, "main.py"], cwd=REFERENCE, env=variables, stderr=subprocess.DEVNULL)
+    try:
+        while not _answers(port):
+            time.sleep(0.001)
+        return time.perf_counter() - began
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            return connection.recv(12).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
