@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
+import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem
 from labrunner.model.lab import Language
-from labrunner.model.outcome import Failure, Reason
-from labrunner.model.result import Startup
 from labrunner.ports.runtime import NotStarted
-from labrunner.rules.text import printable
+from labrunner.runtimes.process.build_steps import once, run
+from labrunner.runtimes.process.toolchains import find_go, find_node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from labrunner.model.solution import Staged
 
-DEADLINE = 300.0
-"""Seconds for the whole build phase."""
-LAST_LINES = 15
-_PASSED_ON = ("PIP_", "SSL_CERT", "REQUESTS_CA", "CURL_CA", "NODE_EXTRA_CA", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-              "http_proxy", "https_proxy", "no_proxy", "npm_config_")  # fmt: skip
+SYSTEM_FOLDERS = ("/usr/local/bin", "/usr/bin", "/bin")
 
 
 def base_python() -> Path:
@@ -38,99 +27,131 @@ def base_python() -> Path:
     return Path(getattr(sys, "_base_executable", None) or sys.executable)
 
 
-def program_folders(staged: Staged, cache: Path) -> tuple[Path, ...]:
-    """Folders that go first on the service's PATH; builds what is not built yet.
+def build(staged: Staged, cache: Path) -> str:
+    """Build `staged`, if that was not done before; returns the PATH of its service.
 
     Raises:
         NotStarted: the learner's dependencies or build command failed.
-        EnvironmentProblem: the machine lacks what the build needs.
+        EnvironmentProblem: the machine lacks what the language needs.
     """
-    if staged.solution.language is Language.PYTHON:
-        return (_python_environment(staged, cache),)
-    raise EnvironmentProblem(
-        f"The process runtime of this version cannot run solutions in {staged.solution.language.value}.",
-        "Use a Python solution.",
-    )
-
-
-def run_build_command(staged: Staged, path: str) -> None:
-    """The solution's own `build`, in its private copy.
-
-    Raises:
-        NotStarted: it failed or took too long.
-    """
+    folders: list[Path] = []
+    extra: dict[str, str] = {}
+    match staged.solution.language:
+        case Language.PYTHON:
+            folders = [_python_environment(staged, cache)]
+        case Language.TYPESCRIPT:
+            folders = [_node_modules(staged, cache)]
+        case Language.GO:
+            folders = [find_go()]
+            extra = _go_settings(cache)
+        case Language.OTHER:
+            pass
+        case Language.DOCKERFILE:
+            raise EnvironmentProblem("A Dockerfile can only be run by Docker.", "Use --runtime docker.")
+    path = ":".join([*map(str, folders), *SYSTEM_FOLDERS])
     if staged.solution.build:
-        _run(list(staged.solution.build), cwd=staged.path, path=path)
+        _build_command(staged, cache, path, extra)
+    return path
+
+
+def _build_command(staged: Staged, cache: Path, path: str, extra: dict[str, str]) -> None:
+    """The solution's own `build`, in its private copy; what it made is kept for the next run of the same content."""
+    recipe = "\0".join([staged.digest, path, *staged.solution.build])
+    home = cache / "builds" / f"solution-{_digest(recipe.encode())}"
+    with once(home) as is_missing:
+        if is_missing:
+            run(list(staged.solution.build), cwd=staged.path, path=path, extra=extra)
+            shutil.copytree(staged.path, home, symlinks=True)
+        else:
+            shutil.copytree(home, staged.path, symlinks=True, dirs_exist_ok=True)
 
 
 def _python_environment(staged: Staged, cache: Path) -> Path:
-    """A virtual environment with the solution's requirements, made once per content."""
+    """A virtual environment with the solution's requirements; without any, one that is made in no time."""
     requirements = staged.path / "requirements.txt"
     wanted = requirements.read_bytes() if requirements.is_file() else b""
     is_needed = any(line.strip() and not line.lstrip().startswith(b"#") for line in wanted.splitlines())
     recipe = b"\0".join([str(base_python()).encode(), sys.version.encode(), wanted if is_needed else b""])
-    home = cache / "builds" / f"python-{hashlib.sha256(recipe).hexdigest()[:24]}"
-    with _once(home) as is_missing:
+    home = cache / "builds" / f"python-{_digest(recipe)}"
+    with once(home) as is_missing:
         if is_missing:
-            venv = [str(base_python()), "-I", "-m", "venv", *([] if is_needed else ["--without-pip"]), str(home)]
-            _run(venv, cwd=cache, path=os.defpath)
-            if is_needed:
-                pip = [str(home / "bin" / "python"), "-I", "-m", "pip", "install", "--no-input", "--quiet",
-                       "--disable-pip-version-check", "--requirement", str(requirements)]  # fmt: skip
-                _run(pip, cwd=staged.path, path=f"{home / 'bin'}:{os.defpath}")
+            _make_environment(home, cache, with_pip=is_needed)
+        if is_missing and is_needed:
+            pip = [str(home / "bin" / "python"), "-I", "-m", "pip", "install", "--no-input", "--quiet",
+                   "--disable-pip-version-check", "--requirement", str(requirements)]  # fmt: skip
+            run(pip, cwd=staged.path, path=f"{home / 'bin'}:{os.defpath}")
     return home / "bin"
 
 
-@contextlib.contextmanager
-def _once(home: Path) -> Iterator[bool]:
-    """Yields whether `home` must be made, to one process at a time; half-made ones are begun anew."""
-    home.parent.mkdir(parents=True, exist_ok=True)
-    done = home / ".complete"
-    if done.exists():
-        yield False
-        return
-    with home.with_name(f"{home.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if done.exists():
-            yield False
-            return
-        shutil.rmtree(home, ignore_errors=True)
-        try:
-            yield True
-            done.touch()
-        except BaseException:
-            shutil.rmtree(home, ignore_errors=True)
-            raise
+def _make_environment(home: Path, cache: Path, *, with_pip: bool) -> None:
+    try:
+        pip = [] if with_pip else ["--without-pip"]
+        run([str(base_python()), "-I", "-m", "venv", *pip, str(home)], cwd=cache, path=os.defpath)
+    except NotStarted as refusal:
+        raise EnvironmentProblem(
+            f"{base_python()} cannot make a virtual environment: {' '.join(refusal.startup.failure.log[:2])}.",
+            "On Debian, install python3-venv.",
+        ) from None
 
 
-def _run(argv: list[str], *, cwd: Path, path: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="lab-build-") as home, tempfile.TemporaryFile() as output:
-        environment = {key: value for key, value in os.environ.items() if key.startswith(_PASSED_ON)}
-        environment |= {"PATH": path, "HOME": home, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
-        try:
-            process = subprocess.Popen(argv, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=output,
-                                       stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
-        except OSError as fault:
-            got = f"`{' '.join(argv)}` cannot be started: {(fault.strerror or str(fault)).lower()}"
-            raise NotStarted(Startup(Reason.BUILD_FAILED, Failure("a build that succeeds", got))) from None
-        try:
-            code = process.wait(DEADLINE)
-        except subprocess.TimeoutExpired:
-            _refuse(Reason.BUILD_TIMEOUT, f"`{_short(argv)}` took longer than {DEADLINE:.0f} s", output)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        if code:
-            _refuse(Reason.BUILD_FAILED, f"`{_short(argv)}` ended with code {code}", output)
+def _node_modules(staged: Staged, cache: Path) -> Path:
+    """Node's folder; the solution's dependencies are linked into its copy as ``node_modules``."""
+    node = find_node()
+    manifest = staged.path / "package.json"
+    if not _has_dependencies(manifest):
+        return node
+    lock = staged.path / "package-lock.json"
+    recipe = b"\0".join([str(node).encode(), manifest.read_bytes(), lock.read_bytes() if lock.is_file() else b""])
+    home = cache / "builds" / f"node-{_digest(recipe)}"
+    with once(home) as is_missing:
+        if is_missing:
+            home.mkdir()
+            for source in (manifest, lock):
+                if source.is_file():
+                    shutil.copyfile(source, home / source.name)
+            action = "ci" if lock.is_file() else "install"
+            npm = [
+                *_npm(node),
+                action,
+                "--omit=dev",
+                "--no-audit",
+                "--no-fund",
+                "--no-update-notifier",
+                "--ignore-scripts",
+            ]
+            run(npm, cwd=home, path=f"{node}:{os.defpath}")
+            (home / "node_modules").mkdir(exist_ok=True)
+    (staged.path / "node_modules").symlink_to(home / "node_modules")
+    return node
 
 
-def _short(argv: list[str]) -> str:
-    return " ".join([Path(argv[0]).name, *argv[1:]])
+def _npm(node: Path) -> list[str]:
+    """How npm is run; the wheel's own ``bin/npm`` is an empty stub, so its script is named."""
+    script = node.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(node / "node"), str(script)] if script.is_file() else ["npm"]
 
 
-def _refuse(reason: Reason, got: str, output: IO[bytes]) -> NoReturn:
-    output.seek(0)
-    lines = output.read()[-64 * 1024 :].decode("utf-8", "backslashreplace").splitlines()
-    log = tuple(printable(line.rstrip()[:500]) for line in lines if line.strip())[-LAST_LINES:]
-    raise NotStarted(Startup(reason, Failure("a build that succeeds", got, "Its last lines are below.", log=log)))
+def _has_dependencies(manifest: Path) -> bool:
+    """Whether ``package.json`` asks for packages; a broken one is npm's to complain about."""
+    try:
+        return bool(json.loads(manifest.read_bytes()).get("dependencies"))
+    except FileNotFoundError:
+        return False
+    except (ValueError, AttributeError, RecursionError):
+        return True
+
+
+def _go_settings(cache: Path) -> dict[str, str]:
+    """Go compiles with a cache that runs share, and never fetches a toolchain or module."""
+    return {
+        "GOCACHE": str(cache / "go-build"),
+        "GOFLAGS": "-mod=mod",
+        "GOPROXY": "off",
+        "GOTOOLCHAIN": "local",
+        "CGO_ENABLED": "0",
+        "GOTELEMETRY": "off",
+    }
+
+
+def _digest(recipe: bytes) -> str:
+    return hashlib.sha256(recipe).hexdigest()[:24]

@@ -42,7 +42,7 @@ class ProcessRuntime:
     def __init__(self, cache: Path, work: Path) -> None:
         self._cache = cache
         self._work = work
-        self._folders: dict[str, tuple[Path, ...]] = {}
+        self._paths: dict[str, str] = {}
         self._services: list[ProcessService] = []
         self._witnesses: list[ProcessWitness] = []
         self._user = _droppable_user(work)
@@ -61,22 +61,20 @@ class ProcessRuntime:
         return (network,)
 
     def build(self, staged: Staged) -> None:
-        if staged.digest not in self._folders:
+        if staged.digest not in self._paths:
             self._cache.mkdir(parents=True, exist_ok=True)
-            folders = build.program_folders(staged, self._cache)
-            build.run_build_command(staged, _path(folders))
-            self._folders[staged.digest] = folders
+            self._paths[staged.digest] = build.build(staged, self._cache)
 
     def launch(self, staged: Staged, environment: Mapping[str, str], *, name: str, port: int = 0) -> ProcessService:
-        folders = self._folders[staged.digest]
-        argv = self._argv(staged, _path(folders))
+        path = self._paths[staged.digest]
+        argv = self._argv(staged, path)
         data = self._folder(f"{name}-{len(self._services)}")
         number = port or _free_port()
         service = ProcessService(
             Launch(
                 name=name,
                 argv=argv,
-                environment=self._environment(folders, data, number) | dict(environment),
+                environment=self._environment(path, data, number) | dict(environment),
                 cwd=str(staged.path),
                 limits=LIMITS | ({"RLIMIT_NPROC": PROCESSES} if self._user is not None else {}),
                 user=self._user,
@@ -129,10 +127,10 @@ class ProcessRuntime:
                 os.chown(part, self._user, self._user)
         return folder
 
-    def _environment(self, folders: tuple[Path, ...], data: Path, port: int) -> dict[str, str]:
+    def _environment(self, path: str, data: Path, port: int) -> dict[str, str]:
         """All that a service gets to see of ours."""
         return {
-            "PATH": _path(folders),
+            "PATH": path,
             "HOME": str(data / "tmp"),
             "TMPDIR": str(data / "tmp"),
             "LANG": "C.UTF-8",
@@ -142,10 +140,6 @@ class ProcessRuntime:
             "PORT": str(port),
             "DATA_DIR": str(data / "data"),
         }
-
-
-def _path(folders: tuple[Path, ...]) -> str:
-    return ":".join([*map(str, folders), "/usr/local/bin", "/usr/bin", "/bin"])
 
 
 def _free_port() -> int:
