@@ -114,7 +114,8 @@ class Client:
         self._url = httpx.URL(url)
         self._name = name
         fields = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": user_agent}
-        self._http = httpx.Client(transport=WireTransport(), headers=fields, trust_env=False, follow_redirects=False)
+        self._http = httpx.Client(headers=fields, trust_env=False)
+        self._transport = WireTransport()
 
     def get(self, target: str, *, headers: HeaderFields = (), deadline: float = DEADLINE) -> Answer:
         """`request` with GET."""
@@ -156,11 +157,11 @@ class Client:
             content=body or None,
             extensions={"deadline": deadline, "target": target.encode("latin-1")},
         )
-        self._http.cookies.clear()
         sent = time.monotonic()
         outline = Exchange(method, target, tuple(pairs), from_bytes(body, SHOWN_BYTES), sent, sent, service=self._name)
         try:
-            response = self._http.send(request, stream=True)
+            # Not `self._http.send`: it keeps cookies, and looks at `Location` even where it follows none.
+            response = self._transport.handle_request(request)
             try:
                 data = _decoded(b"".join(response.iter_raw()), response.headers.get("Content-Encoding", ""))
             finally:
@@ -178,6 +179,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connection."""
+        self._transport.close()
         self._http.close()
 
 
@@ -236,8 +238,10 @@ def _decoded(data: bytes, coding: str) -> bytes:
         return data
     inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
     plain = inflater.decompress(data, BYTES)
-    if inflater.unconsumed_tail:
+    if inflater.unconsumed_tail or len(plain) >= BYTES:
         raise TooLarge
+    if data and not inflater.eof:
+        raise zlib.error("it ends too early")
     return plain
 
 

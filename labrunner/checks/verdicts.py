@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from labrunner.model.outcome import Failure, Reason
+from labrunner.rules.text import storable
 
 if TYPE_CHECKING:
     from labrunner.model.outcome import Exchange
@@ -79,4 +80,4 @@ def undecided(because: str) -> NoReturn:
 
 
 def _failure(answers: tuple[Shown, ...], expected: str, got: str, why: str) -> Failure:
-    return Failure(expected, got, why, tuple(answer.exchange for answer in answers))
+    return Failure(storable(expected), storable(got), storable(why), tuple(answer.exchange for answer in answers))

@@ -8,6 +8,7 @@ commands/       one file per command
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -17,9 +18,17 @@ import click
 
 from labrunner.cli.app import app
 from labrunner.errors import ExitCode, LabError
+from labrunner.rules.text import printable
 
 if TYPE_CHECKING:
     from types import FrameType
+
+
+_OF_THE_MACHINE = {
+    errno.EACCES, errno.EDQUOT, errno.EMFILE, errno.ENAMETOOLONG, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EPERM,
+    errno.EROFS,
+}  # fmt: skip
+"""No bug of ours: no room, no permission."""
 
 
 def main() -> NoReturn:
@@ -53,13 +62,21 @@ def _run() -> int:
     except Exception as fault:
         if os.environ.get("LAB_DEBUG"):
             raise
+        if isinstance(fault, OSError) and fault.errno in _OF_THE_MACHINE:
+            _tell(f"{fault.filename or 'This machine'}: {fault.strerror}.", "Mend that, or try `lab doctor`.")
+            return ExitCode.ENVIRONMENT
         where = f"{type(fault).__name__}: {fault}"
         _tell(f"labrunner itself failed: {where}.", "Please report it, with what LAB_DEBUG=1 shows.")
         return ExitCode.UNDECIDED
 
 
 def _tell(message: str, hint: str) -> None:
+    """On standard error; names in it may come from a file of somebody else's, so nothing reaches the terminal raw."""
     click.secho("Error: ", fg="red", bold=True, nl=False, err=True)
-    click.echo(message, err=True)
+    click.echo(_safe(message), err=True)
     if hint:
-        click.echo(f"  {hint}", err=True)
+        click.echo(f"  {_safe(hint)}", err=True)
+
+
+def _safe(text: str) -> str:
+    return "\n".join(printable(line) for line in text.splitlines())

@@ -75,14 +75,16 @@ class Grading:
 
         Raises:
             UsageError: ``solution.toml`` asks for what cannot be.
+            EnvironmentProblem: the solution cannot be copied.
             KeyboardInterrupt: the user wants no more of it.
         """
         order = self._order
         began = time.monotonic()
         build_seconds = 0.0
         problem, at_fault = "", None
+        # Without a copy of the solution there is no run, and so no result: that is told as any other error.
+        staged, refusal = self._stage()
         try:
-            staged, refusal = self._stage()
             yield self._started(staged)
             if refusal is not None:
                 raise refusal

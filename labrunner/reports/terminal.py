@@ -200,7 +200,9 @@ class _Page:
                 first = check.outcome.note.splitlines()[0]
                 yield Text(f"\n{check.status.value}: {check.id}: {printable(first)}", style="yellow")
         if self._result.problem:
-            yield Text(f"\n{self._result.problem}", style="bold yellow")
+            yield Text()
+            for line in self._result.problem.splitlines():
+                yield Text(printable(line), style="bold yellow")
 
     def _closing(self) -> Iterator[RenderableType]:
         result = self._result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labrunner.errors import UnknownName
+from labrunner.errors import UnknownName, UsageError
 from labrunner.model.outcome import Status
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def select(lab: Lab, names: Sequence[str]) -> tuple[str, ...]:
 
     Raises:
         UnknownName: no stage or check has that name.
+        UsageError: more than one check has it.
     """
     if not names:
         return tuple(check.id for check in lab.checks)
@@ -43,7 +44,9 @@ def _named(lab: Lab, name: str) -> list[str]:
     by_slug = [check.id for check in lab.checks if check.slug == name]
     if len(by_slug) == 1:
         return by_slug
-    known = by_slug or [*(stage.slug for stage in lab.stages), *ids]
+    if by_slug:
+        raise UsageError(f"More than one stage has a check '{name}'.", f"Say {' or '.join(by_slug)}.")
+    known = [*(stage.slug for stage in lab.stages), *ids]
     raise UnknownName("stage or check", name, known, hint="See `lab status` for all of them.")
 
 

@@ -24,6 +24,11 @@ def _escape(character: str) -> str:
     return character
 
 
+def storable(text: str) -> str:
+    """`text` with lone surrogates escaped, which JSON can bring and UTF-8 cannot store."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def from_bytes(data: bytes, limit: int) -> str:
     """`data` as text, cut to `limit` bytes; what is no UTF-8 is escaped."""
     text = data[:limit].decode("utf-8", "backslashreplace")

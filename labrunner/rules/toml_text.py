@@ -81,7 +81,7 @@ def _places(text: str) -> Iterator[tuple[Path, int]]:
     found: list[tuple[Path, int]] = []
     counts: dict[Path, int] = {}
     here: Path = ()
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if header := _HEADER.match(line):
             here = _descend(counts, _split(header[2]), is_array=header[1] == "[[")
             found.append((here, number))

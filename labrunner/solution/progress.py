@@ -24,10 +24,16 @@ FOLDER = ".lab"
 def write_whole(path: Path, data: bytes) -> None:
     """Write `path` so that a crash or a full disk leaves the old content.
 
+    A link stays one, and what is no file (``/dev/stdout``, a pipe) is written to, not replaced.
+
     Raises:
         EnvironmentProblem: no room, or no permission.
     """
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as fault:

@@ -34,12 +34,22 @@ def start(lab: Lab, language: Language, folder: Path) -> None:
             shutil.copyfile(source, folder / name)
         (folder / ".gitignore").write_text(IGNORED, encoding="utf-8")
         manifest.write(folder, lab.id, language)
-    except OSError as fault:
-        if not was_there:
-            shutil.rmtree(folder, ignore_errors=True)
+    except BaseException as fault:
+        _clear(folder, keep=was_there)
+        if not isinstance(fault, OSError):
+            raise
         raise EnvironmentProblem(
-            f"{folder} cannot be written: {fault.strerror}.", "Choose a directory that you may write to."
+            f"{folder} cannot be written: {fault.strerror}.", "Choose a directory with room that you may write to."
         ) from None
+
+
+def _clear(folder: Path, *, keep: bool) -> None:
+    """Take back what `start` wrote; the folder was empty before."""
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for left in list(folder.iterdir()):
+        shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
 
 
 def files(lab: Lab, language: Language) -> dict[str, Path]:

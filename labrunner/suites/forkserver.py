@@ -26,6 +26,7 @@ from labrunner.checks import Broken, Client, Exceeded, Failed, Service, Services
 from labrunner.checks.diary import DIARY
 from labrunner.model.outcome import Attempt, Sight
 from labrunner.rules import wire
+from labrunner.rules.text import storable
 from labrunner.suites.channel import Channel
 
 if TYPE_CHECKING:
@@ -176,10 +177,11 @@ def _judged(raised: BaseException | None, facts: dict[str, Any]) -> Attempt:
         case Failed():
             return Attempt(Sight.FAILED, reason=raised.reason, failure=raised.failure, **facts)
         case Undecided():
-            return Attempt(Sight.UNDECIDED, note=str(raised), **facts)
+            return Attempt(Sight.UNDECIDED, note=storable(str(raised)), **facts)
         case _:
             trace = "".join(traceback.format_exception(raised))
-            return Attempt(Sight.ERRORED, note=f"the check raised {type(raised).__name__}: {raised}\n{trace}", **facts)
+            note = storable(f"the check raised {type(raised).__name__}: {raised}\n{trace}")
+            return Attempt(Sight.ERRORED, note=note, **facts)
 
 
 def _check_id(item: pytest.Item) -> str:

@@ -47,7 +47,9 @@ def _first_failed(lab: Lab, statuses: dict[str, str]) -> str | None:
 
 def _find(lab: Lab, name: str) -> Check:
     found = [check for check in lab.checks if name in {check.id, check.slug}]
-    if len(found) != 1:
-        known = [check.id for check in found] or [check.id for check in lab.checks]
-        raise UnknownName("check", name, known, hint="See `lab status`.")
+    if not found:
+        raise UnknownName("check", name, [check.id for check in lab.checks], hint="See `lab status`.")
+    if len(found) > 1:
+        choices = " or ".join(check.id for check in found)
+        raise UsageError(f"More than one stage has a check '{name}'.", f"Say {choices}.")
     return found[0]

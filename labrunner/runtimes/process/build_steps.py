@@ -6,23 +6,22 @@ import contextlib
 import fcntl
 import os
 import shutil
-import signal
-import subprocess
 import tempfile
+import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from labrunner.model.outcome import Failure, Reason
 from labrunner.model.result import Startup
 from labrunner.ports.runtime import NotStarted
-from labrunner.rules.text import printable
+from labrunner.runtimes.process.log import Log
+from labrunner.runtimes.process.supervised import Supervised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEADLINE = 300.0
 """Seconds for one step."""
-LAST_LINES = 15
 _PASSED_ON = (
     "PIP_", "SSL_CERT", "REQUESTS_CA", "CURL_CA", "NODE_EXTRA_CA", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
     "http_proxy", "https_proxy", "no_proxy", "npm_config_", "NPM_CONFIG_",
@@ -58,34 +57,32 @@ def run(argv: list[str], *, cwd: Path, path: str, extra: dict[str, str] | None =
     Raises:
         NotStarted: it failed, took longer than `DEADLINE`, or cannot be started.
     """
-    with tempfile.TemporaryDirectory(prefix="lab-build-") as home, tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryDirectory(prefix="lab-build-") as home:
         environment = {key: value for key, value in os.environ.items() if key.startswith(_PASSED_ON)}
         environment |= {"PATH": path, "HOME": home, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
         environment |= extra or {}
+        # Below a supervisor, as a service is: nothing that a build starts outlives it, or us.
+        supervised = Supervised()
+        log = Log(supervised.log, hide=f"{cwd}/")
         try:
-            process = subprocess.Popen(argv, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=output,
-                                       stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
-        except OSError as fault:
-            got = f"`{' '.join(argv)}` cannot be started: {(fault.strerror or str(fault)).lower()}"
-            raise NotStarted(Startup(Reason.BUILD_FAILED, Failure("a build that succeeds", got))) from None
-        try:
-            code = process.wait(DEADLINE)
-        except subprocess.TimeoutExpired:
-            _refuse(Reason.BUILD_TIMEOUT, f"`{_short(argv)}` took longer than {DEADLINE:.0f} s", output)
+            why = supervised.start(argv=argv, env=environment, cwd=str(cwd), limits={}, user=None)
+            code = None if why else supervised.wait_exit(DEADLINE)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        if code:
-            _refuse(Reason.BUILD_FAILED, f"`{_short(argv)}` ended with code {code}", output)
+            supervised.close()
+            log.join(1.0)
+    if why:
+        _refuse(Reason.BUILD_FAILED, f"`{' '.join(argv)}` cannot be started: {why.lower()}", log)
+    if code is None:
+        _refuse(Reason.BUILD_TIMEOUT, f"`{_short(argv)}` took longer than {DEADLINE:.0f} s", log)
+    if code:
+        _refuse(Reason.BUILD_FAILED, f"`{_short(argv)}` ended with code {code}", log)
 
 
 def _short(argv: list[str]) -> str:
     return " ".join([Path(argv[0]).name, *argv[1:]])
 
 
-def _refuse(reason: Reason, got: str, output: IO[bytes]) -> NoReturn:
-    output.seek(0)
-    lines = output.read()[-64 * 1024 :].decode("utf-8", "backslashreplace").splitlines()
-    log = tuple(printable(line.rstrip()[:500]) for line in lines if line.strip())[-LAST_LINES:]
-    raise NotStarted(Startup(reason, Failure("a build that succeeds", got, "Its last lines are below.", log=log)))
+def _refuse(reason: Reason, got: str, log: Log) -> NoReturn:
+    lines = tuple(line for line in log.between(0.0, time.monotonic()) if line.strip())
+    why = "Its last lines are below." if lines else ""
+    raise NotStarted(Startup(reason, Failure("a build that succeeds", got, why, log=lines)))

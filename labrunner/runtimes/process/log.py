@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 KEPT_BYTES = 256 * 1024
 LINE_BYTES = 2000
+LINE_COST = 64
+"""Bytes that even an empty line takes, roughly: a flood of them must stay bounded too."""
 SHOWN_LINES = 12
 
 
@@ -82,9 +84,9 @@ class Log:
     def _keep(self, line: Line) -> None:
         with self._lock:
             self._lines.append(line)
-            self._size += len(line.text)
+            self._size += len(line.text) + LINE_COST
             while self._size > KEPT_BYTES:
-                self._size -= len(self._lines.popleft().text)
+                self._size -= len(self._lines.popleft().text) + LINE_COST
             listeners = tuple(self._listeners)
         for listener in listeners:
             listener(line.text)

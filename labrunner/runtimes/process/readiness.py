@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,12 +38,15 @@ def look(host: str, port: int, target: str, timeout: float) -> Glance:
     """Ask once. A TCP connection proves nothing by itself, so a whole status line is asked for."""
     data = b""
     connected = False
+    until = time.monotonic() + timeout
     try:
         with socket.create_connection((host, port), timeout) as connection:
             connected = True
             request = f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
             connection.sendall(request.encode())
-            while b"\r\n" not in data and len(data) < ANSWER_BYTES:
+            # A service that drips single bytes must not be waited for longer.
+            while b"\r\n" not in data and len(data) < ANSWER_BYTES and (left := until - time.monotonic()) > 0:
+                connection.settimeout(left)
                 more = connection.recv(4096)
                 if not more:
                     break
@@ -52,11 +57,8 @@ def look(host: str, port: int, target: str, timeout: float) -> Glance:
 
 
 def _status(data: bytes) -> int | None:
-    parts = data.split(b"\r\n", 1)[0].split(b" ")
-    is_status_line = (
-        b"\r\n" in data and parts[0] in {b"HTTP/1.1", b"HTTP/1.0"} and len(parts) > 1 and parts[1].isdigit()
-    )
-    return int(parts[1]) if is_status_line else None
+    line = re.match(rb"HTTP/1\.[01] ([0-9]{3})(?: [^\r\n]*)?\r\n", data)
+    return int(line[1]) if line else None
 
 
 def describe_exit(code: int) -> str:

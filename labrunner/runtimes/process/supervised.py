@@ -12,11 +12,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from labrunner.errors import EnvironmentProblem
+
 SCRIPT = Path(__file__).with_name("supervisor.py")
 ANSWER_SECONDS = 30.0
 
 
-class SupervisorGone(Exception):
+class SupervisorGone(EnvironmentProblem):
     """The supervisor itself died or does not answer: the machine's fault, not the service's."""
 
 
@@ -96,12 +98,12 @@ class Supervised:
                 self._process.stdin.write(json.dumps(command).encode() + b"\n")
                 self._process.stdin.flush()
             except OSError as fault:
-                raise SupervisorGone(str(fault)) from fault
+                raise SupervisorGone(f"The supervisor of a service is gone: {fault.strerror}.") from None
             with self._news:
                 answered = self._news.wait_for(lambda: self._answer(answers) or self._gone, ANSWER_SECONDS)
                 event = self._answer(answers)
             if not answered or event is None:
-                raise SupervisorGone("the supervisor of a service does not answer")
+                raise SupervisorGone("The supervisor of a service is gone or does not answer.")
             return event
 
     def _answer(self, answers: set[str]) -> dict[str, Any] | None:

@@ -1,0 +1,109 @@
+"""The words of this lab's checks: policies, clients, one request, a quota spent."""
+
+from __future__ import annotations
+
+import json
+import random
+import string
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from environment import PURPOSES
+
+from labrunner.checks import Answer, Client, Service, fail
+
+CLIENT_CHARACTERS = string.ascii_letters + string.digits + "-._~!$'()*,;=:@"
+WITHIN = "A client within its limit is served."
+BEYOND = "A limit that lets one more through is no limit."
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy of the run.
+
+    Attributes:
+        window: seconds.
+    """
+
+    name: str
+    limit: int
+    window: float
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A quota that was just spent: the first and the last answer that spent it."""
+
+    first: Answer
+    last: Answer
+
+
+class Limiter:
+    """The service under test, in the lab's own words."""
+
+    def __init__(self, service: Service, client: Client, rng: random.Random) -> None:
+        self.client = client
+        self._rng = rng
+        tables = json.loads(service.env["POLICIES"])
+        self._policies = {
+            purpose: Policy(name, table["limit"], table["window_ms"] / 1000)
+            for purpose, (name, table) in zip(PURPOSES, tables.items(), strict=True)
+        }
+        self.names = {policy.name for policy in self._policies.values()}
+
+    def policy(self, purpose: str) -> Policy:
+        """The policy that only the check of that name uses."""
+        return self._policies[purpose]
+
+    def new_client(self, length: int = 12) -> str:
+        """A client id that nobody has used before."""
+        return "".join(self._rng.choices(CLIENT_CHARACTERS, k=length))
+
+    def ask(self, policy: Policy | str, client: str | None, cost: str | int | None = None) -> Answer:
+        """``GET /resource/{policy}``; None leaves the field or the parameter out."""
+        name = policy if isinstance(policy, str) else policy.name
+        query = "" if cost is None else "?" + urlencode({"cost": cost})
+        headers = {} if client is None else {"X-Client-Id": client}
+        return self.client.get(f"/resource/{name}{query}", headers=headers)
+
+    def admit(self, policy: Policy, client: str, cost: int | None = None, why: str = WITHIN) -> Answer:
+        """A request that must be admitted."""
+        return self.ask(policy, client, cost).expect(200, why)
+
+    def deny(self, policy: Policy, client: str, cost: int | None = None, why: str = BEYOND) -> Answer:
+        """A request that must be denied."""
+        answer = self.ask(policy, client, cost)
+        if answer.status != 429:
+            units = f" of {cost} units" if cost else ""
+            expected = f"429 for a request{units} beyond the limit of {policy.limit}"
+            fail(answer, expected=expected, got=answer.line, why=why)
+        return answer
+
+    def fill(self, policy: Policy, client: str) -> Filled:
+        """Spend the whole quota, a unit at a time."""
+        answers = [self.admit(policy, client) for _ in range(policy.limit)]
+        return Filled(answers[0], answers[-1])
+
+
+def content(answer: Answer, member: str, why: str) -> object:
+    """A member of the answer's JSON object; fails the check when there is none."""
+    found = answer.json(why)
+    if not isinstance(found, dict) or member not in found:
+        fail(answer, expected=f"a JSON object with the member '{member}'", got=answer.text, why=why)
+    return found[member]
+
+
+def whole_number(answer: Answer, member: str, why: str) -> int:
+    """A member that is a whole number."""
+    value = content(answer, member, why)
+    if not isinstance(value, int) or isinstance(value, bool):
+        fail(answer, expected=f"'{member}' as a whole number", got=f"{member}: {value!r}", why=why)
+    return value
+
+
+def header(answer: Answer, name: str, why: str) -> str:
+    """A header field that must be there."""
+    value = answer.headers.get(name)
+    if value is None:
+        fail(answer, expected=f"a header field {name}", got="none", why=why)
+    return value
