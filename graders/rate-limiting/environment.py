@@ -44,10 +44,14 @@ LARGE = {"bad-cost"}
 def environment(rng: random.Random) -> dict[str, str]:
     """``POLICIES``: names that tell nothing, quotas that differ from run to run."""
     names = rng.sample(range(1000, 10_000), len(PURPOSES))
-    policies = {}
-    for number, (purpose, window_ms) in zip(names, PURPOSES.items(), strict=True):
-        limit = rng.randint(1200, 9000) if purpose in LARGE else rng.randint(4, 9)
-        # Whole windows other than a power of ten tell T and w apart from constants.
-        window = window_ms if window_ms == SECOND else window_ms + SECOND * rng.randint(1, 50)
-        policies[f"p{number}"] = {"algorithm": "fixed-window", "limit": limit, "window_ms": window}
-    return {"POLICIES": json.dumps(policies)}
+    tables = {purpose: _table(purpose, window_ms, rng) for purpose, window_ms in PURPOSES.items()}
+    # Only equal policies show whether they share what was spent.
+    tables["policies-apart-twin"] = tables["policies-apart"]
+    return {"POLICIES": json.dumps({f"p{number}": table for number, table in zip(names, tables.values(), strict=True)})}
+
+
+def _table(purpose: str, window_ms: int, rng: random.Random) -> dict[str, object]:
+    limit = rng.randint(1200, 9000) if purpose in LARGE else rng.randint(4, 9)
+    # Whole windows other than a power of ten tell T and w apart from constants.
+    window = window_ms if window_ms == SECOND else window_ms + SECOND * rng.randint(1, 50)
+    return {"algorithm": "fixed-window", "limit": limit, "window_ms": window}

@@ -6,6 +6,7 @@ SIGTERM lets requests in flight finish, then ends the program with 0.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -70,10 +71,8 @@ class Server(ThreadingHTTPServer):
         self.is_stopping = True
         self.shutdown()
         for connection in list(self.connections):
-            try:
+            with contextlib.suppress(OSError):  # it may have been closed just now
                 connection.shutdown(socket.SHUT_RD)
-            except OSError:
-                pass  # it was closed just now
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -92,10 +91,8 @@ class Handler(BaseHTTPRequestHandler):
     def finish(self) -> None:
         """Forget the connection."""
         self.server.connections.discard(self.connection)
-        try:
+        with contextlib.suppress(OSError):  # the client may have gone
             super().finish()
-        except OSError:
-            pass  # the client has gone
 
     def do_GET(self) -> None:
         """Answer one request."""
