@@ -14,6 +14,17 @@ A failed check is no error: it is an outcome (`labrunner.model.outcome`). Interr
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def near(name: str, known: Iterable[str]) -> list[str]:
+    """At most three of the `known` names that somebody who typed `name` may have meant, the likeliest first."""
+    import difflib  # noqa: PLC0415 - only on the way to an error message
+
+    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
 
 
 class ExitCode(enum.IntEnum):
@@ -68,10 +79,8 @@ class UnknownName(UsageError):
     """
 
     def __init__(self, kind: str, name: str, known: list[str], hint: str = "") -> None:
-        import difflib  # noqa: PLC0415 - only on the way to an error message
-
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        suggestion = f"Did you mean {' or '.join(near)}?" if near else hint
+        similar = near(name, known)
+        suggestion = f"Did you mean {' or '.join(similar)}?" if similar else hint
         super().__init__(f"There is no {kind} '{name}'.", suggestion)
 
 

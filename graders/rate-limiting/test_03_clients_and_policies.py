@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from vocabulary import Limiter
+from vocabulary import ODD, Limiter
 
 from labrunner.checks import fail
 
@@ -31,7 +31,7 @@ def test_policies_apart(limiter: Limiter) -> None:
 def test_client_id_bytes(limiter: Limiter) -> None:
     """RL-4: client ids are compared byte by byte."""
     policy = limiter.policy("client-id-bytes")
-    client = "Ab" + limiter.new_client(8)
+    client = "Ab" + limiter.new_client(8, ODD)
     limiter.fill(policy, client)
     for other in (client.swapcase(), client + "x", client[:-1], '"' + client[1:]):
         limiter.admit(policy, other, why=f"{other} and {client} are different clients.")

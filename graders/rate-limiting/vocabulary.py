@@ -12,7 +12,9 @@ from environment import PURPOSES
 
 from labrunner.checks import Answer, Client, Service, fail
 
-CLIENT_CHARACTERS = string.ascii_letters + string.digits + "-._~!$'()*,;=:@"
+PLAIN = string.ascii_letters + string.digits + "-._"
+ODD = PLAIN + "~!$'()*,;=:@\"\\#%&+/<>?[]^`{|}"
+"""Every byte that a client id may have; a shell line with them is hard to read, so most ids are plain."""
 WITHIN = "A client within its limit is served."
 BEYOND = "A limit that lets one more through is no limit."
 
@@ -55,9 +57,9 @@ class Limiter:
         """The policy that only the check of that name uses."""
         return self._policies[purpose]
 
-    def new_client(self, length: int = 12) -> str:
+    def new_client(self, length: int = 12, characters: str = PLAIN) -> str:
         """A client id that nobody has used before."""
-        return "".join(self._rng.choices(CLIENT_CHARACTERS, k=length))
+        return "".join(self._rng.choices(characters, k=length))
 
     def ask(self, policy: Policy | str, client: str | None, cost: str | int | None = None) -> Answer:
         """``GET /resource/{policy}``; None leaves the field or the parameter out."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labrunner.authoring import cases as authors
-from labrunner.model.outcome import Status
+from labrunner.model.status import Status
 from labrunner.model.validation import CaseKind, CaseReport, LabReport
 from labrunner.solution import manifest
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from dataclasses import dataclass
 from pathlib import Path
 
+import labrunner
 from labrunner.catalog import manifest
 from labrunner.errors import EnvironmentProblem, LabInvalid, UnknownName, UsageError
 from labrunner.model.lab import Lab
@@ -27,7 +27,8 @@ def core() -> Pack:
     Raises:
         EnvironmentProblem: the installation is incomplete.
     """
-    package = Path(str(importlib.resources.files("labrunner")))
+    # Not importlib.resources, which costs a tenth of the time that `lab list` may take.
+    package = Path(labrunner.__file__).parent
     for root in (package / "_pack", package.parent):
         if (root / "labs").is_dir():
             return Pack(CORE, root)

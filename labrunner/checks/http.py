@@ -15,7 +15,8 @@ import httpx
 from labrunner.checks.diary import DIARY
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, fail
 from labrunner.checks.wire_transport import BYTES, TooLarge, WireTransport
-from labrunner.model.outcome import Exchange, Failure, Reason
+from labrunner.model.outcome import Exchange, Failure
+from labrunner.model.status import Reason
 from labrunner.rules.text import from_bytes
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ class Client:
     def __init__(self, url: str, name: str = "service", user_agent: str = "lab") -> None:
         self._url = httpx.URL(url)
         self._name = name
-        fields = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": user_agent}
-        self._http = httpx.Client(headers=fields, trust_env=False)
+        self._profile = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": user_agent}
+        # No `httpx.Client`: it would keep cookies, look at `Location`, and load certificates for 18 ms.
         self._transport = WireTransport()
 
     def get(self, target: str, *, headers: HeaderFields = (), deadline: float = DEADLINE) -> Answer:
@@ -149,18 +150,16 @@ class Client:
             Failed: the answer is larger than any that a contract allows.
         """
         pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
-        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
-        request = self._http.build_request(
+        request = httpx.Request(
             method,
             self._url,
-            headers=raw,
+            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in self._fields(pairs)],
             content=body or None,
             extensions={"deadline": deadline, "target": target.encode("latin-1")},
         )
         sent = time.monotonic()
         outline = Exchange(method, target, tuple(pairs), from_bytes(body, SHOWN_BYTES), sent, sent, service=self._name)
         try:
-            # Not `self._http.send`: it keeps cookies, and looks at `Location` even where it follows none.
             response = self._transport.handle_request(request)
             try:
                 data = _decoded(b"".join(response.iter_raw()), response.headers.get("Content-Encoding", ""))
@@ -180,7 +179,11 @@ class Client:
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
-        self._http.close()
+
+    def _fields(self, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The client's own fields, but for those that the check sends itself, then the check's."""
+        sent = {name.lower() for name, _ in pairs}
+        return [(name, value) for name, value in self._profile.items() if name.lower() not in sent] + pairs
 
 
 def _complete(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from labrunner.checks.diary import DIARY
 from labrunner.checks.http import Client
 from labrunner.checks.verdicts import Exceeded, Failed
-from labrunner.model.outcome import Failure, Reason
+from labrunner.model.outcome import Failure
+from labrunner.model.status import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

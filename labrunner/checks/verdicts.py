@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from labrunner.model.outcome import Failure, Reason
+from labrunner.model.outcome import Failure
+from labrunner.model.status import Reason
 from labrunner.rules.text import storable
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from labrunner import __version__
+from labrunner.errors import near
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,8 @@ class LazyGroup(click.Group):
         """As click does, with a suggestion for a mistyped name."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            import difflib
-
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else " See `lab --help`."
+            similar = near(name, COMMANDS)
+            hint = f" Did you mean '{similar[0]}'?" if similar else " See `lab --help`."
             raise click.UsageError(f"There is no command '{name}'.{hint}", ctx)
         return super().resolve_command(ctx, args)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from labrunner.catalog.packs import Catalog
 from labrunner.errors import BadSolutionFile, UnknownName
 from labrunner.solution import manifest
+from labrunner.solution.layout import FILE
 
 if TYPE_CHECKING:
     from labrunner.model.lab import Lab
@@ -30,20 +31,20 @@ def solution_and_lab(
     solution = manifest.read(manifest.find((path or Path.cwd()).resolve()))
     if lab_id is not None and lab_id.rpartition(":")[2] != solution.lab.rpartition(":")[2]:
         raise BadSolutionFile(
-            f"{solution.path / manifest.FILE} is a solution of '{solution.lab}', not of '{lab_id}'.",
+            f"{solution.path / FILE} is a solution of '{solution.lab}', not of '{lab_id}'.",
             "Give the path of the right solution.",
         )
     try:
         lab = Catalog(packs).lab(lab_id or solution.lab)
     except UnknownName as fault:
         raise BadSolutionFile(
-            f"{solution.path / manifest.FILE} names the lab '{solution.lab}', which is not known here.",
+            f"{solution.path / FILE} names the lab '{solution.lab}', which is not known here.",
             fault.hint if fault.hint.startswith("Did") else "See `lab list`; labs of another pack need --pack DIR.",
         ) from None
     if solution.language not in lab.languages:
         known = ", ".join(language.value for language in lab.languages)
         raise BadSolutionFile(
-            f"{solution.path / manifest.FILE}: the lab '{lab.id}' is not offered in {solution.language.value}.",
+            f"{solution.path / FILE}: the lab '{lab.id}' is not offered in {solution.language.value}.",
             f"It is offered in {known}.",
         )
     return solution, lab

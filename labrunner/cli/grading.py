@@ -6,16 +6,13 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labrunner.model.outcome import Status
-from labrunner.reports import json, terminal
-from labrunner.reports.live import Live
+from labrunner.model.status import Status
 from labrunner.rules.fold import Fold
 from labrunner.rules.score import exit_code
 from labrunner.solution.progress import write_whole
 from labrunner.wiring.runs import Wish, fresh_seed, grading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from labrunner.model.lab import Lab
@@ -24,8 +21,6 @@ if TYPE_CHECKING:
     from labrunner.solution.progress import Progress
 
 __all__ = ["Run", "fresh_seed"]
-
-RENDERERS: dict[str, Callable[[Result], bytes]] = {"json": json.render}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +43,6 @@ class Run:
             outputs: formats and files; None is standard output, and the report for people then goes to standard error.
             progress: where the result, also a partial one, is kept.
         """
-        console = terminal.console(to_stderr=any(path is None for _, path in outputs))
         fold = Fold()
         wish = Wish(
             self.lab, self.solution, self.asked, self.seed, self.runtime, self.stop_early, self.start_tries,
@@ -56,26 +50,27 @@ class Run:
         )  # fmt: skip
         try:
             with grading(wish) as run:
-                with Live(console) as live:
+                # What draws the screen is loaded while the grader's own process loads.
+                from labrunner.reports import terminal
+                from labrunner.reports.live import Live
+
+                with Live(terminal.console(to_stderr=_uses_stdout(outputs))) as live:
                     for event in run.events():
                         fold.add(event)
                         live.add(event)
-                self._finish(fold.result, outputs, progress, console)
+                self._finish(fold.result, outputs, progress)
         except KeyboardInterrupt:
             if not fold.has_begun:
                 raise
-            self._finish(fold.result, outputs, progress, console)
+            self._finish(fold.result, outputs, progress)
         return exit_code(fold.result)
 
-    def _finish(
-        self,
-        result: Result,
-        outputs: list[tuple[str, Path | None]],
-        progress: Progress | None,
-        console: terminal.Console,
-    ) -> None:
+    def _finish(self, result: Result, outputs: list[tuple[str, Path | None]], progress: Progress | None) -> None:
         """The verdict first, the files after it, the cleaning up last."""
-        terminal.show(result, console)
+        from labrunner.reports import json, terminal
+        from labrunner.reports.formats import RENDERERS
+
+        terminal.show(result, terminal.console(to_stderr=_uses_stdout(outputs)))
         if progress is not None:
             verdicts = {check.id: check.status.value for check in result.checks if check.status is not Status.SKIPPED}
             progress.save(json.render(result), result.seed, verdicts)
@@ -86,3 +81,8 @@ class Run:
                 sys.stdout.buffer.flush()
             else:
                 write_whole(path, data)
+
+
+def _uses_stdout(outputs: list[tuple[str, Path | None]]) -> bool:
+    """Whether a report goes to standard output; what people read then goes to standard error."""
+    return any(path is None for _, path in outputs)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from labrunner import __version__
 from labrunner.errors import EnvironmentProblem
@@ -49,11 +48,11 @@ class Order:
 
 
 class Grading:
-    """A context: everything started within it is ended at its exit, however that comes.
+    """One run.
 
     Args:
         order: what to do.
-        rooms: the concrete parts; ended here too.
+        rooms: the concrete parts; whoever made them ends them, and with them all that the run has started.
         work: the run's private folder.
     """
 
@@ -61,14 +60,6 @@ class Grading:
         self._order = order
         self._rooms = rooms
         self._work = work
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.ExitStack() as stack:
-            stack.callback(self._rooms.runtime.close)
-            stack.callback(self._rooms.suite.close)
 
     def events(self) -> Iterator[Event]:
         """The run. A learner's faults and the machine's become events.

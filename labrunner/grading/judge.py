@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from labrunner.grading.bench import OwnServices
-from labrunner.model.outcome import Attempt, Failure, Outcome, Reason, Sight, Status
+from labrunner.model.outcome import Attempt, Failure, Outcome, Sight
+from labrunner.model.status import Reason, Status
 from labrunner.rules.verdict import Seen, settle
 
 if TYPE_CHECKING:

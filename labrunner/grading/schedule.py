@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from labrunner.grading.judge import crashed, judge
 from labrunner.model.event import CheckEnded, CheckStarted, Event
-from labrunner.model.outcome import Outcome, Status
+from labrunner.model.outcome import Outcome
+from labrunner.model.status import Status
 from labrunner.ports.runtime import NotStarted
 from labrunner.rules.plan import blockers, first_not_passed
 
@@ -77,7 +78,7 @@ class Schedule:
     def _tell(self) -> Iterator[Event]:
         """Verdicts that may be told by now; those beyond the first stage that does not pass never are."""
         limit = self._limit()
-        held, self._held = self._held, []
+        held, self._held = sorted(self._held, key=lambda each: self._stage_of[each[0].id]), []
         for check, outcome in held:
             stage = self._stage_of[check.id]
             if limit is not None and stage > limit:

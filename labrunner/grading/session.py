@@ -1,4 +1,4 @@
-"""What one run has started, and ends whatever happens: the suite, the witness, the shared service."""
+"""What one run has started: the suite, the witness, the shared service."""
 
 from __future__ import annotations
 
@@ -100,8 +100,3 @@ class Session:
             self.service.kill()
             self.service.start_again()
             self.epoch += 1
-
-    def close(self) -> None:
-        """End everything; nothing survives. May be called twice."""
-        self.suite.close()
-        self.runtime.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from labrunner.model.outcome import Failure, Outcome, Reason, Status
+from labrunner.model.outcome import Failure, Outcome
+from labrunner.model.status import Reason, Status
 
 SCHEMA = 1
 

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from labrunner.model.lab import Visibility
-from labrunner.model.outcome import Failure, Status
+from labrunner.model.outcome import Failure
+from labrunner.model.status import Status
 from labrunner.reports import curl
 from labrunner.rules.text import printable, shorten
 
@@ -117,7 +118,7 @@ class _Page:
             table.add_row(*self._stage_row(number, stage, checks))
             if self._is_unfolded(stage, checks):
                 for check in checks:
-                    table.add_row(Text(), *self._check_row(check))
+                    table.add_row(Text(), self._check_row(check), self._note(check))
         return table
 
     def _is_unfolded(self, stage: StageInfo, checks: Sequence[CheckResult]) -> bool:
@@ -133,17 +134,20 @@ class _Page:
         title = Text.assemble((f"{number} {stage.slug}", style), (f"  {stage.title}", "dim"))
         return mark(status, is_ascii=self._is_ascii), title, Text(points, style=style)
 
-    def _check_row(self, check: CheckResult) -> tuple[Text, Text]:
-        line = Text.assemble("  ", mark(check.status, is_ascii=self._is_ascii), f" {check.title}", overflow="fold")
-        line.append(f"  {check.id.split('/')[1]}", style="dim")
-        return line, self._note(check)
+    def _check_row(self, check: CheckResult) -> Table:
+        """Mark and title, the title's further lines below its first."""
+        row = Table.grid(padding=(0, 1))
+        row.add_column(width=3, justify="right")
+        row.add_column(overflow="fold")
+        row.add_row(mark(check.status, is_ascii=self._is_ascii), Text(check.title))
+        return row
 
     def _note(self, check: CheckResult) -> Text:
         match check.status:
             case Status.PASSED:
                 return Text(f"{check.points}/{check.points}", style="green")
             case Status.BLOCKED:
-                return Text(f"needs {check.outcome.blocked_by[0].split('/')[-1]}", style="yellow")
+                return Text("blocked", style="yellow")
             case Status.SKIPPED:
                 return Text("not run", style="dim")
             case Status.INCONCLUSIVE | Status.ERRORED:

@@ -15,8 +15,9 @@ from labrunner.model.event import (
     StartFailed,
 )
 from labrunner.model.lab import Visibility
-from labrunner.model.outcome import Outcome, Status
+from labrunner.model.outcome import Outcome
 from labrunner.model.result import SCHEMA, CheckResult, Result, StageInfo, Startup, Timing
+from labrunner.model.status import Status
 from labrunner.rules.score import score
 
 if TYPE_CHECKING:

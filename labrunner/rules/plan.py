@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labrunner.errors import UnknownName, UsageError
-from labrunner.model.outcome import Status
+from labrunner.model.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labrunner.errors import ExitCode
-from labrunner.model.outcome import Status
 from labrunner.model.result import CheckResult, Fault, Result, Score
+from labrunner.model.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

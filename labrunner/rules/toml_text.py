@@ -6,11 +6,12 @@ the position of a key is found again by a scan of the text, only when there is s
 
 from __future__ import annotations
 
-import difflib
 import enum
 import re
 import tomllib
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from labrunner.errors import near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 SIZE_LIMIT = 256 * 1024
 """Bytes; no honest file of ours comes near it."""
 
-_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
-_KEY = re.compile(r"""^\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*=""")
-_PLACE = re.compile(r"\(at line (\d+), column \d+\)")
+# Patterns for complaints only, so they are not compiled before there is one.
+_HEADER = r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$"
+_KEY = r"""^\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*="""
+_PLACE = r"\(at line (\d+), column \d+\)"
 
 Path = tuple[str | int, ...]
 Choice = TypeVar("Choice", bound=enum.StrEnum)
@@ -57,7 +59,7 @@ class Document:
 
     def _not_toml(self, fault: Exception) -> tuple[str, str]:
         what = "nested too deeply" if isinstance(fault, RecursionError) else str(fault)
-        place = _PLACE.search(what)
+        place = re.search(_PLACE, what)
         line = int(place[1]) if place else self.text.count("\n") + 1
         what = re.sub(r"\s*\(at [^)]*\)", "", what)
         return f"{self.name}:{line}: not valid TOML: {what[:1].lower()}{what[1:]}.", "Correct that line."
@@ -82,10 +84,10 @@ def _places(text: str) -> Iterator[tuple[Path, int]]:
     counts: dict[Path, int] = {}
     here: Path = ()
     for number, line in enumerate(text.split("\n"), start=1):
-        if header := _HEADER.match(line):
+        if header := re.match(_HEADER, line):
             here = _descend(counts, _split(header[2]), is_array=header[1] == "[[")
             found.append((here, number))
-        elif key := _KEY.match(line):
+        elif key := re.match(_KEY, line):
             name = next(part for part in key.groups() if part is not None)
             found.append(((*here, name), number))
     yield from reversed(found)
@@ -158,8 +160,8 @@ class Table:
         value = self._value(key, default)
         known = [choice.value for choice in choices]
         if value not in known:
-            near = difflib.get_close_matches(str(value), known, n=1)
-            hint = f"Did you mean '{near[0]}'?" if near else ""
+            similar = near(str(value), known)
+            hint = f"Did you mean '{similar[0]}'?" if similar else ""
             raise self.complain(key, f"'{key}' must be one of {', '.join(known)}, not {_show(value)}.", hint)
         return choices(value)
 
@@ -181,8 +183,8 @@ class Table:
         """Refuse keys that no one asked for."""
         for key in self._values:
             if key not in self._asked:
-                near = difflib.get_close_matches(key, self._asked, n=1)
-                hint = f"Did you mean '{near[0]}'?" if near else f"Known here: {', '.join(sorted(self._asked))}."
+                similar = near(key, self._asked)
+                hint = f"Did you mean '{similar[0]}'?" if similar else f"Known here: {', '.join(sorted(self._asked))}."
                 raise self.complain(key, f"unknown key '{key}'.", hint)
 
     def _value(self, key: str, default: Any) -> Any:

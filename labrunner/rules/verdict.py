@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labrunner.model.outcome import Attempt, Outcome, Reason, Sight, Status
+from labrunner.model.outcome import Attempt, Outcome, Sight
+from labrunner.model.status import Reason, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

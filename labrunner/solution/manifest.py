@@ -8,11 +8,10 @@ from labrunner.errors import BadSolutionFile, EnvironmentProblem, NotASolution
 from labrunner.model.lab import Language
 from labrunner.model.solution import Solution
 from labrunner.rules.toml_text import Document
+from labrunner.solution.layout import FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-FILE = "solution.toml"
 
 DEFAULT_RUN = {
     Language.PYTHON: ("python", "main.py"),

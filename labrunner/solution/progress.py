@@ -7,47 +7,41 @@ import errno
 import fcntl
 import json
 import os
-import tempfile
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labrunner.errors import EnvironmentProblem, UsageError
+from labrunner.solution.layout import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FOLDER = ".lab"
-
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write `path` so that a crash or a full disk leaves the old content.
-
-    A link stays one, and what is no file (``/dev/stdout``, a pipe) is written to, not replaced.
+    """Write `path` so that a crash or a full disk leaves the old content; a link is written through.
 
     Raises:
         EnvironmentProblem: no room, or no permission.
     """
+    target = path.resolve()
+    fresh = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)
+        if target.exists() and not target.is_file():
+            # A pipe or a device is written to, never replaced.
+            with target.open("wb", buffering=0) as special:
+                special.write(data)
             return
-        path = path.resolve()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as fault:
-        raise _unwritable(path, fault) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with fresh.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # noqa: PTH101 - mkstemp's 0600 would hide a report from its readers
-        os.replace(name, path)  # noqa: PTH105
+        fresh.replace(target)
     except OSError as fault:
         with contextlib.suppress(OSError):
-            os.unlink(name)  # noqa: PTH108
+            fresh.unlink()
         raise _unwritable(path, fault) from None
 
 

@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from labrunner.solution.manifest import FILE
+from labrunner.solution.layout import FILE
 from labrunner.solution.progress import write_whole
 
 KEPT = 20

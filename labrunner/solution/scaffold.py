@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem, UnknownName, UsageError
 from labrunner.solution import manifest
-from labrunner.solution.progress import FOLDER, Progress
+from labrunner.solution.layout import FOLDER
+from labrunner.solution.progress import Progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,5 +91,8 @@ def _replace(original: Path, current: Path, saved: Path) -> None:
     if current.exists():
         saved.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(current, saved)
+    if current.is_symlink():
+        # What it names may be somebody else's.
+        current.unlink()
     current.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(original, current)

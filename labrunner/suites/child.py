@@ -50,6 +50,8 @@ def _environment(grader: Path, seed: str) -> dict[str, str]:
 
 def _serve(channel: Channel, order: dict[str, Any]) -> None:
     # Imported late: `lab run` wants the environment only, and pytest costs a tenth of a second.
+    # httpx's own command line would load rich and click for another 40 ms; it is made to look absent.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     import pytest  # noqa: PLC0415
 
     from labrunner.suites.forkserver import ForkServer  # noqa: PLC0415

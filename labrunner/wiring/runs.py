@@ -64,18 +64,21 @@ def grading(wish: Wish) -> Iterator[Grading]:
             f"The pack '{lab.pack}' holds no grader for '{lab.id}'.", "Use a pack with graders/ (--pack DIR)."
         )
     cache = cache_folder()
-    with workplace(cache) as work:
+    with workplace(cache) as work, contextlib.ExitStack() as stack:
+        # The grader loads while everything else gets ready: it takes longest.
+        suite = PytestSuite(lab.grader, wish.seed, work / "suite")
+        stack.callback(suite.close)
         runtime = ProcessRuntime(cache, work)
+        stack.callback(runtime.close)
         if wish.needs_strong_isolation and runtime.isolation is not Isolation.STRONG:
             raise EnvironmentProblem(
                 f"The {runtime.name} runtime isolates only in part ({runtime.isolation}), and a grade needs 'strong'.",
                 "Accept that with --allow-weak-isolation; the result will say so.",
             )
-        rooms = Rooms(runtime, PytestSuite(lab.grader, wish.seed, work / "suite"))
+        rooms = Rooms(runtime, suite)
         digests = (of_tree(lab.manifest.parent, lab.scaffolds), of_tree(lab.grader))
         order = Order(lab, wish.solution, wish.asked, wish.seed, digests, wish.jobs, wish.stop_early, wish.start_tries)
-        with Grading(order, rooms, work) as run:
-            yield run
+        yield Grading(order, rooms, work)
 
 
 @dataclass(frozen=True, slots=True)

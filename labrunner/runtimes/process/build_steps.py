@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from labrunner.model.outcome import Failure, Reason
+from labrunner.model.outcome import Failure
 from labrunner.model.result import Startup
+from labrunner.model.status import Reason
 from labrunner.ports.runtime import NotStarted
 from labrunner.runtimes.process.log import Log
 from labrunner.runtimes.process.supervised import Supervised

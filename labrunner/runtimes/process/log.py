@@ -89,4 +89,7 @@ class Log:
                 self._size -= len(self._lines.popleft().text) + LINE_COST
             listeners = tuple(self._listeners)
         for listener in listeners:
-            listener(line.text)
+            try:
+                listener(line.text)
+            except Exception:  # noqa: BLE001 - whatever it has: the service must not wait for a reader who is gone
+                self._listeners.remove(listener)

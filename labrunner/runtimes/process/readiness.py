@@ -9,8 +9,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labrunner.model.outcome import Failure, Reason
+from labrunner.model.outcome import Failure
 from labrunner.model.result import Startup
+from labrunner.model.status import Reason
 from labrunner.rules.text import from_bytes, printable
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem
-from labrunner.model.outcome import Failure, Reason
+from labrunner.model.outcome import Failure
 from labrunner.model.result import Startup
+from labrunner.model.status import Reason
 from labrunner.ports.runtime import Exit, NotStarted
 from labrunner.runtimes.process import readiness
 from labrunner.runtimes.process.log import Log
@@ -71,10 +72,11 @@ class ProcessService:
 
     def _start(self) -> None:
         launch = self._launch
-        self._started_at = time.monotonic()
         why = self._supervised.start(
             argv=launch.argv, env=launch.environment, cwd=launch.cwd, limits=launch.limits, user=launch.user
         )
+        # The supervisor's own start is not the service's.
+        self._started_at = time.monotonic()
         if why:
             got = f"`{' '.join(launch.argv)}` cannot be started: {why.lower()}"
             hint = (

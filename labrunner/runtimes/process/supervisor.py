@@ -44,6 +44,9 @@ class Supervisor:
     def __init__(self, events: int, log: int) -> None:
         self.events = events
         self.log = log
+        # Passed on, the first would let a service forge the news of its own end.
+        for descriptor in (events, log):
+            os.set_inheritable(descriptor, False)
         self.main: int | None = None
         self.is_subreaper = become_subreaper()
         self.wakeup, wakeup_write = os.pipe()

@@ -1,0 +1,6 @@
+"""Names in a solution's directory."""
+
+FILE = "solution.toml"
+"""What the program needs to know of the solution; the learner's to edit."""
+FOLDER = ".lab"
+"""What the program remembers; ignored by git, and losing it loses no work."""
