@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check lint types layers validate bench lock clean FORCE
+.PHONY: help demo test check lint types layers validate bench wheel lock clean FORCE
 
 bin := .venv/bin
 venv := .venv/installed
@@ -47,6 +47,9 @@ validate: $(venv) ## prove the graders: make validate LAB=rate-limiting RUNS=20
 
 bench: $(venv) ## measure what should be fast, as ratios in one run
 	@$(bin)/python scripts/bench.py
+
+wheel: $(venv) ## build the wheel into dist/
+	$(bin)/python -m build --wheel --no-isolation --outdir dist .
 
 lock: $(venv) ## write requirements.lock anew; newer versions: make lock LOCK_FLAGS=--upgrade
 	env -u PIP_FIND_LINKS $(bin)/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --quiet \
