@@ -139,7 +139,7 @@ class Client:
 
         Args:
             method: sent as it is.
-            target: the request target, sent as it is (latin-1).
+            target: the request target, sent as it is (visible ASCII).
             headers: fields beside the client's own; values are sent as they are (latin-1).
             body: sent with its ``Content-Length`` when not empty.
             deadline: seconds for all of it.

@@ -86,6 +86,8 @@ class PytestSuite:
         return self._told[key]
 
     def _last_words(self) -> str:
+        if self._closed:
+            return "it was ended"
         self._output.seek(0)
         return self._output.read()[-2000:].decode("utf-8", "backslashreplace").strip() or "it said nothing"
 

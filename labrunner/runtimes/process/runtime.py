@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from labrunner.errors import BadSolutionFile, EnvironmentProblem
 from labrunner.model.result import Isolation
 from labrunner.ports.runtime import NotStarted
 from labrunner.runtimes.process import build
+from labrunner.runtimes.process.ports import Ports
 from labrunner.runtimes.process.service import Launch, ProcessService
 from labrunner.runtimes.process.witness import ProcessWitness
 
@@ -45,6 +45,7 @@ class ProcessRuntime:
         self._paths: dict[str, str] = {}
         self._services: list[ProcessService] = []
         self._witnesses: list[ProcessWitness] = []
+        self._ports = Ports(HOST)
         self._user = _droppable_user(work)
 
     @property
@@ -69,7 +70,7 @@ class ProcessRuntime:
         path = self._paths[staged.digest]
         argv = self._argv(staged, path)
         data = self._folder(f"{name}-{len(self._services)}")
-        number = port or _free_port()
+        number = port or self._ports.reserve()
         service = ProcessService(
             Launch(
                 name=name,
@@ -86,7 +87,7 @@ class ProcessRuntime:
         return service
 
     def witness(self) -> ProcessWitness:
-        port = _free_port()
+        port = self._ports.reserve()
         script = Path(__file__).with_name("witness_server.py")
         # As an interpreter it takes the runner's own, which an unprivileged user may not be able to read.
         launch = Launch("witness", (sys.executable, "-I", "-S", str(script)), {"HOST": HOST, "PORT": str(port)}, "/",
@@ -103,6 +104,7 @@ class ProcessRuntime:
             witness.close()
         for service in self._services:
             service.close()
+        self._ports.close()
 
     def _argv(self, staged: Staged, path: str) -> tuple[str, ...]:
         program, *arguments = staged.solution.run
@@ -140,12 +142,6 @@ class ProcessRuntime:
             "PORT": str(port),
             "DATA_DIR": str(data / "data"),
         }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def _droppable_user(work: Path) -> int | None:
