@@ -47,6 +47,6 @@ class Limiter:
     def current(self, policy: Policy, client: str, now: float) -> Window:
         """The pair's open window, or one that would open now."""
         window = self.windows.get((policy.name, client))
-        if window is None or now >= window.opened_at + policy.window_ms * 0.9:
+        if window is None or now >= window.opened_at + policy.window_ms * 0.7:
             return Window(now)
         return window
