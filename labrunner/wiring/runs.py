@@ -9,20 +9,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labrunner.catalog.digest import of_tree
 from labrunner.errors import EnvironmentProblem, LabInvalid
-from labrunner.grading.grade import Grading, Order
-from labrunner.grading.session import Rooms
 from labrunner.grading.workplace import cache_folder, workplace
 from labrunner.model.result import Isolation
 from labrunner.ports.suite import SuiteBroken
-from labrunner.runtimes.process.runtime import ProcessRuntime
-from labrunner.solution import intake
 from labrunner.suites.suite import PytestSuite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from labrunner.grading.grade import Grading
     from labrunner.model.lab import Lab
     from labrunner.model.solution import Solution
     from labrunner.ports.runtime import Service
@@ -68,8 +64,14 @@ def grading(wish: Wish) -> Iterator[Grading]:
         # The grader loads while everything else gets ready: it takes longest.
         suite = PytestSuite(lab.grader, wish.seed, work / "suite")
         stack.callback(suite.close)
+        from labrunner.runtimes.process.runtime import ProcessRuntime
+
         runtime = ProcessRuntime(cache, work)
         stack.callback(runtime.close)
+        from labrunner.catalog.digest import of_tree
+        from labrunner.grading.grade import Grading, Order
+        from labrunner.grading.session import Rooms
+
         if wish.needs_strong_isolation and runtime.isolation is not Isolation.STRONG:
             raise EnvironmentProblem(
                 f"The {runtime.name} runtime isolates only in part ({runtime.isolation}), and a grade needs 'strong'.",
@@ -123,6 +125,9 @@ def running(lab: Lab, solution: Solution, seed: str, port: int, listener: Callab
             raise EnvironmentProblem(
                 f"Port {port} cannot be used: {fault.strerror}.", "Choose another with --port."
             ) from None
+    from labrunner.runtimes.process.runtime import ProcessRuntime
+    from labrunner.solution import intake
+
     cache = cache_folder()
     with workplace(cache) as work, contextlib.ExitStack() as stack:
         suite = PytestSuite(lab.grader, seed, work / "suite", with_checks=False)

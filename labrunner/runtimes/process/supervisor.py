@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tree import descendants, state  # type: ignore[import-not-found]
 
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG = 1
 SWEEP_SECONDS = 5.0
 
 
@@ -131,6 +132,9 @@ class Supervisor:
             os.setgroups([])
             os.setgid(command["user"])
             os.setuid(command["user"])
+        if sys.platform == "linux":
+            # Should the service kill us (where it runs as the same user, it can), it goes too.
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         os.umask(0o022)
         os.chdir(command["cwd"])
         os.execvpe(command["argv"][0], command["argv"], command["env"])
