@@ -130,7 +130,9 @@ class _Page:
         status = _stage_status(checks)
         earned = sum(check.points for check in checks if check.status is Status.PASSED)
         style = "dim" if status is Status.SKIPPED else "bold"
-        points = "not reached" if status is Status.SKIPPED else f"{earned}/{stage.points}"
+        is_left_out = all(check.status is Status.SKIPPED for check in checks)
+        why = "not reached" if any(check.outcome.note for check in checks) else "not asked for"
+        points = why if is_left_out else f"{earned}/{stage.points}"
         title = Text.assemble((f"{number} {stage.slug}", style), (f"  {stage.title}", "dim"))
         return mark(status, is_ascii=self._is_ascii), title, Text(points, style=style)
 
@@ -220,9 +222,10 @@ class _Page:
         earned = sum(check.points for check in result.checks if check.status is Status.PASSED)
         total = sum(check.points for check in result.checks)
         style = "bold green" if earned == total else "bold"
-        yield Text.assemble(
-            (f"{earned} of {total} points", style), (f"{dot}{', '.join(counts)}{dot}{result.timing.wall:.1f} s", "dim")
-        )
+        facts = [", ".join(counts)] if counts else []
+        # An interrupted run was not timed.
+        facts += [] if result.interrupted else [f"{result.timing.wall:.1f} s"]
+        yield Text.assemble((f"{earned} of {total} points", style), ("".join(f"{dot}{fact}" for fact in facts), "dim"))
         if advice := self._advice():
             yield advice
 
@@ -243,7 +246,7 @@ def _stage_status(checks: Sequence[CheckResult]) -> Status:
     for status in (Status.FAILED, Status.LIMIT, Status.ERRORED, Status.BLOCKED, Status.INCONCLUSIVE):
         if status in statuses:
             return status
-    return Status.PASSED if Status.PASSED in statuses else Status.SKIPPED
+    return Status.PASSED if statuses == {Status.PASSED} else Status.SKIPPED
 
 
 def _safe(text: str, style: str = "") -> Text:
