@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labrunner.cli.interruption import listen
 from labrunner.model.status import Status
 from labrunner.rules.fold import Fold
 from labrunner.rules.score import exit_code
@@ -43,6 +44,7 @@ class Run:
             outputs: formats and files; None is standard output, and the report for people then goes to standard error.
             progress: where the result, also a partial one, is kept.
         """
+        listen()
         fold = Fold()
         wish = Wish(
             self.lab, self.solution, self.asked, self.seed, self.runtime, self.stop_early, self.start_tries,
@@ -66,14 +68,14 @@ class Run:
         return exit_code(fold.result)
 
     def _finish(self, result: Result, outputs: list[tuple[str, Path | None]], progress: Progress | None) -> None:
-        """The verdict first, the files after it, the cleaning up last."""
+        """Keep it, show it, write it; the cleaning up comes after that."""
         from labrunner.reports import json, terminal
         from labrunner.reports.formats import RENDERERS
 
-        terminal.show(result, terminal.console(to_stderr=_uses_stdout(outputs)))
         if progress is not None:
             verdicts = {check.id: check.status.value for check in result.checks if check.status is not Status.SKIPPED}
             progress.save(json.render(result), result.seed, verdicts)
+        terminal.show(result, terminal.console(to_stderr=_uses_stdout(outputs)))
         for name, path in outputs:
             data = RENDERERS[name](result)
             if path is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -43,9 +44,17 @@ TEXT_WIDTH = 400
 """Characters of one piece of a service's text."""
 
 
+class _Patient(Console):
+    """A console whose reader may go: `| head` has seen enough, and the run's exit code stays what it is."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
 def console(*, to_stderr: bool = False) -> Console:
     """Where people read: colours and movement only on a terminal, and never with ``NO_COLOR``."""
-    return Console(stderr=to_stderr, highlight=False, emoji=False)
+    return _Patient(stderr=to_stderr, highlight=False, emoji=False)
 
 
 def show(result: Result, console: Console) -> None:

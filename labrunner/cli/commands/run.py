@@ -25,9 +25,11 @@ def command(port: int, seed: str | None, packs: tuple[Path, ...]) -> int:
     """
     solution, lab = solution_and_lab(packs)
     chosen = seed or Progress(solution.path).standing().seed
+    from labrunner.cli.interruption import listen
     from labrunner.ports.runtime import NotStarted
     from labrunner.wiring.runs import fresh_seed, running
 
+    listen()
     try:
         with running(lab, solution, chosen or fresh_seed(), port, lambda line: click.echo(f"| {line}")) as session:
             for name, value in session.environment.items():
