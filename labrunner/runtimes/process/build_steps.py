@@ -85,5 +85,5 @@ def _short(argv: list[str]) -> str:
 
 def _refuse(reason: Reason, got: str, log: Log) -> NoReturn:
     lines = tuple(line for line in log.between(0.0, time.monotonic()) if line.strip())
-    why = "Its last lines are below." if lines else ""
+    why = "What it wrote is below." if lines else ""
     raise NotStarted(Startup(reason, Failure("a build that succeeds", got, why, log=lines)))

@@ -18,7 +18,10 @@ KEPT_BYTES = 256 * 1024
 LINE_BYTES = 2000
 LINE_COST = 64
 """Bytes that even an empty line takes, roughly: a flood of them must stay bounded too."""
-SHOWN_LINES = 12
+FIRST_LINES = 6
+"""Shown of a longer excerpt: Node and Go say what is wrong first, and then where."""
+LAST_LINES = 8
+"""Python and most build tools say what is wrong last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,15 @@ class Log:
         self._thread.start()
 
     def between(self, since: float, until: float) -> tuple[str, ...]:
-        """The last lines that were read in that span, at most `SHOWN_LINES`, a still unfinished one included."""
+        """The lines that were read in that span, a still unfinished one included; of many the first and the last."""
         with self._lock:
             chosen = [line.text for line in self._lines if since <= line.at <= until]
             if self._rest and until >= time.monotonic():
                 chosen.append(self._safe(self._rest))
-        return tuple(chosen[-SHOWN_LINES:])
+        left_out = len(chosen) - FIRST_LINES - LAST_LINES
+        if left_out > 1:
+            chosen[FIRST_LINES:-LAST_LINES] = [f"... {left_out:,} more lines ..."]
+        return tuple(chosen)
 
     def follow(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with each line from now on."""

@@ -10,13 +10,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
-	"runtime/debug"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -98,11 +100,27 @@ func ask(route func(Request) Response, request Request) (response Response) {
 		case NotImplemented:
 			response = problem(501, "not implemented yet: "+string(reason), nil, nil)
 		default:
-			log.Printf("%v\n%s", reason, debug.Stack())
+			log.Printf("panic: %v\n%s", reason, strings.Join(trail(), "\n"))
 			response = problem(500, "internal error", nil, nil)
 		}
 	}()
 	return route(request)
+}
+
+// trail is how this program came here, without the libraries' part of the way.
+func trail() []string {
+	callers := make([]uintptr, 64)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers)])
+	lines := []string{}
+	for {
+		frame, more := frames.Next()
+		if strings.HasPrefix(frame.Function, "main.") {
+			lines = append(lines, fmt.Sprintf("    %s:%d %s", filepath.Base(frame.File), frame.Line, frame.Function))
+		}
+		if !more {
+			return lines
+		}
+	}
 }
 
 // parseQuery is url.ParseQuery, but keeps what is wrongly encoded as it is: dropped, it would look as if never sent.
