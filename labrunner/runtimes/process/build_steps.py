@@ -26,6 +26,7 @@ DEADLINE = 300.0
 _PASSED_ON = (
     "PIP_", "SSL_CERT", "REQUESTS_CA", "CURL_CA", "NODE_EXTRA_CA", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
     "http_proxy", "https_proxy", "no_proxy", "npm_config_", "NPM_CONFIG_",
+    "GOPROXY", "GOPRIVATE", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOINSECURE",
 )  # fmt: skip
 """Beginnings of the variables of ours that say how the network is reached."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -22,6 +23,10 @@ FIRST_LINES = 6
 """Shown of a longer excerpt: Node and Go say what is wrong first, and then where."""
 LAST_LINES = 8
 """Python and most build tools say what is wrong last."""
+
+
+_NODES_OWN = re.compile(r"\s+at .*\bnode:")
+"""A step of Node's own in a stack trace: a dozen of them hide the learner's one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +57,12 @@ class Log:
         self._thread.start()
 
     def between(self, since: float, until: float) -> tuple[str, ...]:
-        """The lines that were read in that span, a still unfinished one included; of many the first and the last."""
+        """The lines that were read in that span, a still unfinished one included; of many those that tell most."""
         with self._lock:
             chosen = [line.text for line in self._lines if since <= line.at <= until]
             if self._rest and until >= time.monotonic():
                 chosen.append(self._safe(self._rest))
-        left_out = len(chosen) - FIRST_LINES - LAST_LINES
-        if left_out > 1:
-            chosen[FIRST_LINES:-LAST_LINES] = [f"... {left_out:,} more lines ..."]
-        return tuple(chosen)
+        return tuple(_excerpt(chosen))
 
     def follow(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with each line from now on."""
@@ -99,3 +101,13 @@ class Log:
                 listener(line.text)
             except Exception:  # noqa: BLE001 - whatever it has: the service must not wait for a reader who is gone
                 self._listeners.remove(listener)
+
+
+def _excerpt(lines: list[str]) -> list[str]:
+    """`lines` when they are few; else what tells most: first not the empty ones and Node's own, then not the middle."""
+    if len(lines) > FIRST_LINES + LAST_LINES:
+        lines = [line for line in lines if line.strip() and not _NODES_OWN.match(line)]
+    left_out = len(lines) - FIRST_LINES - LAST_LINES
+    if left_out <= 1:
+        return lines
+    return [*lines[:FIRST_LINES], f"... {left_out:,} more lines ...", *lines[-LAST_LINES:]]
