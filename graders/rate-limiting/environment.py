@@ -40,6 +40,9 @@ PURPOSES = {
 """Window in ms by purpose; a check finds its policy by the purpose's place in POLICIES."""
 LARGE = {"bad-cost"}
 """Purposes whose quota must allow the largest cost."""
+ROOMY = {"client-id-bytes"}
+"""Purposes whose quota must outlast every try of the check (`labrunner.rules.verdict.TRIES`): it has clients whose names
+it cannot choose anew."""
 
 
 def environment(rng: random.Random) -> dict[str, str]:
@@ -66,7 +69,8 @@ def _names(rng: random.Random) -> dict[str, str]:
 
 
 def _table(purpose: str, window_ms: int, rng: random.Random) -> dict[str, object]:
-    limit = rng.randint(1200, 9000) if purpose in LARGE else rng.randint(4, 9)
+    least, most = (1200, 9000) if purpose in LARGE else (8, 12) if purpose in ROOMY else (4, 9)
+    limit = rng.randint(least, most)
     # Whole windows other than a power of ten tell T and w apart from constants.
     window = window_ms if window_ms == SECOND else window_ms + SECOND * rng.randint(1, 50)
     return {"algorithm": "fixed-window", "limit": limit, "window_ms": window}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from vocabulary import Limiter, content, whole_number
+from vocabulary import BORN_WITH, Limiter, content, whole_number
 
 from labrunner.checks import GRANULARITY, Client, Services, exceeded, fail, undecided, wait, wait_until
 
@@ -46,8 +46,7 @@ def test_first_answer(limiter: Limiter) -> None:
 
 def test_unknown_policy(limiter: Limiter) -> None:
     """RL-5: a policy that nobody configured is not found."""
-    # The second is a name that every object has in some languages, without anybody having configured it.
-    for name in (limiter.unknown_name(), "constructor"):
+    for name in (limiter.unknown_name(), BORN_WITH[0]):
         limiter.ask(name, limiter.new_client()).expect(404, why="What does not exist is 404, whoever asks.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from vocabulary import ODD, Limiter
+from vocabulary import BORN_WITH, ODD, Limiter
 
 from labrunner.checks import fail
 
@@ -43,6 +43,9 @@ def test_client_id_bytes(limiter: Limiter) -> None:
     for other in (client.swapcase(), client + "x", client[:-1], '"' + client[1:]):
         limiter.admit(policy, other, why=f"{other} and {client} are different clients.")
     limiter.admit(policy, limiter.new_client(LONGEST_ID), why=f"{LONGEST_ID} bytes are allowed.")
+    # One unit each: a repeated check finds them used by its earlier tries.
+    for name in BORN_WITH:
+        limiter.admit(policy, name, why=f"{name} is a client like any other, and has not spent its quota.")
 
 
 def test_bad_client_id(limiter: Limiter, rng: random.Random) -> None:
@@ -70,6 +73,7 @@ def test_bad_cost(limiter: Limiter, rng: random.Random) -> None:
         f"0{rng.randint(1, 9)}",
         "1.0",
         "1e2",
+        "+7",
         "1001",
         "99999999999999999999",
         "one",

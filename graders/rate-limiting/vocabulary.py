@@ -15,6 +15,8 @@ from labrunner.checks import Answer, Client, Service, fail
 PLAIN = string.ascii_letters + string.digits + "-._"
 ODD = PLAIN + "~!$'()*,;=:@\"\\#%&+/<>?[]^`{|}"
 """Every byte that a client id may have; a shell line with them is hard to read, so most ids are plain."""
+BORN_WITH = ("constructor", "__proto__")
+"""Names under which a JavaScript object that should be empty finds something."""
 WITHIN = "A client within its limit is served."
 BEYOND = "A limit that lets one more through is no limit."
 

@@ -188,7 +188,9 @@ class _Page:
         if failure.exchanges:
             yield from self._exchange(failure.exchanges[-1])
         if failure.log:
-            yield self._labelled("Log", Text("the service wrote at that moment:", style="dim"))
+            # Without an exchange it is a start or a build that failed.
+            source = "the service wrote at that moment:" if failure.exchanges else "what was written:"
+            yield self._labelled("Log", Text(source, style="dim"))
             for line in failure.log:
                 yield Text(f"    | {shorten(printable(line), TEXT_WIDTH)}", style="dim", overflow="fold")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import socket
 import time
@@ -109,7 +110,7 @@ def running(lab: Lab, solution: Solution, seed: str, port: int, listener: Callab
     Args:
         lab: of the solution.
         solution: what to start.
-        seed: chooses the environment, as in a test.
+        seed: chooses the environment, as in a test; a variable of it that is set in ours is taken from there.
         port: on loopback.
         listener: is given each line that it writes.
 
@@ -140,6 +141,7 @@ def running(lab: Lab, solution: Solution, seed: str, port: int, listener: Callab
             environment = suite.environment()
         except SuiteBroken as fault:
             raise LabInvalid(f"The grader of '{lab.id}' cannot be loaded: {fault}") from None
+        environment |= {name: os.environ[name] for name in environment if name in os.environ}
         service = runtime.launch(staged, environment, name="service", port=port)
         service.follow(listener)
         service.wait_ready(lab.service)

@@ -21,7 +21,8 @@ from labrunner.solution.progress import Progress
 def command(port: int, seed: str | None, packs: tuple[Path, ...]) -> int:
     """Start your service and stream its log, to try it by hand.
 
-    Its environment is that of the last test, so that the requests in a failure can be sent again.
+    Its environment is that of the last test, so that the requests in a failure can be sent again. A variable of the lab
+    that you set yourself goes before: POLICIES='...' lab run.
     """
     solution, lab = solution_and_lab(packs)
     chosen = seed or Progress(solution.path).standing().seed
