@@ -15,7 +15,7 @@ from labrunner.ports.runtime import NotStarted
 from labrunner.runtimes.process import build
 from labrunner.runtimes.process.ports import Ports
 from labrunner.runtimes.process.service import Launch, ProcessService
-from labrunner.runtimes.process.witness import ProcessWitness
+from labrunner.runtimes.witness import EchoWitness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ class ProcessRuntime:
         self._work = work
         self._paths: dict[str, str] = {}
         self._services: list[ProcessService] = []
-        self._witnesses: list[ProcessWitness] = []
+        self._witnesses: list[EchoWitness] = []
         self._ports = Ports(HOST)
         self._user = _droppable_user(work)
 
@@ -86,14 +86,14 @@ class ProcessRuntime:
         self._services.append(service)
         return service
 
-    def witness(self) -> ProcessWitness:
+    def witness(self) -> EchoWitness:
         port = self._ports.reserve()
         script = Path(__file__).with_name("witness_server.py")
         # As an interpreter it takes the runner's own, which an unprivileged user may not be able to read.
         launch = Launch("witness", (sys.executable, "-I", "-S", str(script)), {"HOST": HOST, "PORT": str(port)}, "/",
                         LIMITS, None, HOST, port)  # fmt: skip
         try:
-            witness = ProcessWitness(ProcessService(launch), HOST, port)
+            witness = EchoWitness(ProcessService(launch).close, HOST, port)
         except NotStarted as fault:
             raise EnvironmentProblem(f"The witness cannot be started: {fault}.", "Try `lab doctor`.") from None
         self._witnesses.append(witness)

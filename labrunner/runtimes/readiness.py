@@ -15,7 +15,7 @@ from labrunner.model.status import Reason
 from labrunner.rules.text import from_bytes, printable
 
 if TYPE_CHECKING:
-    from labrunner.runtimes.process.tree import Listener
+    from labrunner.runtimes.listeners import Listener
 
 ANSWER_BYTES = 64 * 1024
 
