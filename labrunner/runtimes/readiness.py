@@ -80,6 +80,19 @@ def ended(code: int, seconds: float, log: tuple[str, ...]) -> Startup:
     return Startup(Reason.CRASHED, Failure("a service that keeps running", got, why, log=log))
 
 
+def at_limit(startup: Startup, limit: Reason, measure: str) -> Startup:
+    """The same end, but a resource limit was hit before it, which says more.
+
+    Args:
+        startup: what was seen.
+        limit: OOM or PIDS.
+        measure: the limit in words, as in ``512 MiB of memory``.
+    """
+    failure = startup.failure
+    return Startup(limit, Failure(f"a service that starts within {measure}", f"{failure.got}; it ran into that limit",
+                                  failure.why, log=failure.log))  # fmt: skip
+
+
 def not_ready(
     glance: Glance,
     listeners: list[Listener],

@@ -112,6 +112,9 @@ class ProcessService:
         code = self._supervised.exit_code
         return None if code is None else readiness.describe_exit(code)
 
+    def limit(self) -> Reason | None:
+        return None
+
     def log(self, since: float, until: float) -> tuple[str, ...]:
         return self._log.between(since, until + LOG_LAG)
 
