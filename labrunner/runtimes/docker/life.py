@@ -59,7 +59,11 @@ class Life:
         self.started_at = self.exited_at = time.monotonic()
         self.container = Container(engine, run, plan, self._attach)
         self.container.start()
-        self._await_start()
+        try:
+            self._await_start()
+        except BaseException:
+            self.container.remove()
+            raise
 
     # --- what the container tells ----------------------------------------------------------------
 

@@ -124,7 +124,7 @@ class DockerRuntime:
             self._engine.close()
 
     def _remove_all(self) -> None:
-        """Containers first, then what they were on. What cannot be removed now is left to the reaper.
+        """Containers first, then what they were on; what fails does not keep the rest from being tried.
 
         Raises:
             EnvironmentProblem: the engine does not answer any more.
