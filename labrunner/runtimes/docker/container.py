@@ -25,6 +25,8 @@ TRIES = 5
 _PASSING = ("port is already allocated", "address already in use", "iptables", "resource temporarily unavailable",
             "failed to create endpoint", "device or resource busy", "try again", "timeout")  # fmt: skip
 """Faults of a busy engine that another try gets round."""
+_NO_PROGRAM = ("executable file not found", "exec format error", "exec: ", "No command specified")
+"""Faults of the image's or the learner's command."""
 
 
 class CannotExecute(Exception):
@@ -105,7 +107,7 @@ class Container(DockerContainer):
             words = explanation(fault)
             if any(word in words.lower() for word in _PASSING):
                 raise _Passing(words) from None
-            if "OCI runtime" in words or "executable file not found" in words:
+            if any(word in words for word in _NO_PROGRAM):
                 raise CannotExecute(words) from None
             raise
         except BaseException:

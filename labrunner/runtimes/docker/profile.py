@@ -97,6 +97,6 @@ BUILD = Profile(
     nano_cpus=2 * CPU,
     read_only=False,
     tmpfs=(),
-    ulimits=(("nofile", 65536), ("core", 0)),
+    ulimits=(("nofile", 16384), ("core", 0)),
 )
 """For the build phase, whose result is the container's own file system."""

@@ -15,7 +15,7 @@ from labrunner.model.outcome import Failure
 from labrunner.model.result import Startup
 from labrunner.model.status import Reason
 from labrunner.ports.runtime import NotStarted
-from labrunner.runtimes.process.log import Log
+from labrunner.runtimes.log import Log
 from labrunner.runtimes.process.supervised import Supervised
 
 if TYPE_CHECKING:
