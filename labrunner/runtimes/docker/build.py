@@ -7,11 +7,14 @@ given to the command, not to the container, so that the image remembers neither.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import docker.errors
 
 from labrunner.errors import EnvironmentProblem
 from labrunner.model.lab import Language
@@ -78,8 +81,8 @@ class Builder:
     def close(self) -> None:
         """Remove the images of this run; cached builds stay."""
         images, self._mine = self._mine, []
-        for image in reversed(images):
-            with told():
+        with told():
+            for image in images:
                 self._engine.api.remove_image(image, force=True)
 
     def _build(self, staged: Staged) -> Built:
@@ -95,10 +98,12 @@ class Builder:
                 'Use --runtime process, or language = "dockerfile".',
             )
         image = self._dependencies(self.require(recipe), staged)
-        image = self._with_files(image, archive.of_tree(staged.path, "app/"))
+        code = archive.of_tree(staged.path, "app/")
         if solution.build:
             job = Job(solution.build, needs_network=solution.language is not Language.GO)
-            image = self._carried_out(image, job, key=(staged.digest,))
+            image = self._carried_out(image, code, job)
+        else:
+            image = self._with_files(image, code)
         return Built(image, solution.run, has_init=True)
 
     def require(self, recipe: recipes.Recipe) -> str:
@@ -125,24 +130,18 @@ class Builder:
             names, job = frozenset(), None
         if job is None:
             return base
-        files = archive.of_tree(staged.path, "app/", only=names)
-        key = (hashlib.sha256(files).hexdigest(),)
-        return self._cached(base, job, key) or self._carried_out(self._with_files(base, files), job, key, above=base)
+        return self._carried_out(base, archive.of_tree(staged.path, "app/", only=names), job)
 
-    def _carried_out(self, image: str, job: Job, key: tuple[str, ...], above: str = "") -> str:
-        """`image` after `job`; remembered by what went into it."""
-        base = above or image
-        if not above:
-            base = ""  # the code itself is in the key
-        if found := self._cached(base, job, key):
-            return found
-        made = carry_out(self._engine, self._run, image, job, _tag(base, job, key))
-        self._forget_old()
-        return made
-
-    def _cached(self, base: str, job: Job, key: tuple[str, ...]) -> str | None:
+    def _carried_out(self, base: str, files: bytes, job: Job) -> str:
+        """`base` with `files` after `job`; remembered by what went into it."""
+        digest = hashlib.sha256(json.dumps([base, job.argv, hashlib.sha256(files).hexdigest()]).encode())
+        tag = f"{REPOSITORY}:{digest.hexdigest()[:24]}"
         with told():
-            return self._engine.image_id(_tag(base, job, key))
+            found = self._engine.image_id(tag)
+        if found is None:
+            found = carry_out(self._engine, self._run, base, files, job, tag)
+            self._forget_old()
+        return found
 
     def _with_files(self, image: str, files: bytes) -> str:
         """`image` and some more files, for this run only. Nothing is started for it."""
@@ -161,13 +160,8 @@ class Builder:
         with told():
             found = self._engine.api.images(filters={"label": [labels.CACHE]})
             for image in sorted(found, key=lambda image: image["Created"], reverse=True)[KEPT_BUILDS:]:
-                for tag in image["RepoTags"] or ():
-                    self._engine.api.remove_image(tag, force=False, noprune=False)
-
-
-def _tag(base: str, job: Job, key: tuple[str, ...]) -> str:
-    digest = hashlib.sha256(json.dumps([base, job.argv, *key]).encode())
-    return f"{REPOSITORY}:{digest.hexdigest()[:24]}"
+                with contextlib.suppress(docker.errors.APIError):  # one that is in use stays
+                    self._engine.api.remove_image(image["Id"], force=False)
 
 
 def _pip(staged: Staged) -> Job | None:

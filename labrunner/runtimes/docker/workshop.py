@@ -41,8 +41,8 @@ class Job:
     deadline: float = DEADLINE
 
 
-def carry_out(engine: Engine, run: labels.Run, image: str, job: Job, tag: str) -> str:
-    """Run `job` in `image`; returns the id of what it left, tagged `tag`.
+def carry_out(engine: Engine, run: labels.Run, image: str, files: bytes, job: Job, tag: str) -> str:
+    """Run `job` in `image` with `files` (a tar archive); returns the id of what it left, tagged `tag`.
 
     Raises:
         NotStarted: it failed, or took too long.
@@ -58,6 +58,8 @@ def carry_out(engine: Engine, run: labels.Run, image: str, job: Job, tag: str) -
     container = Container(engine, run, plan)
     try:
         container.start()
+        with told():
+            engine.api.put_archive(container.id, "/", files)
         _install_certificates(engine, container)
         code, output = _execute(engine, container, job)
         if code:
