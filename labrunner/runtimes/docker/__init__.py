@@ -19,7 +19,7 @@ images/           recipes of our images; images.py and bootstrap.py make them, r
 labels.py         what everything of ours bears
 armed.py          the runner's end of the reaper
 reaper.py         removes everything when the runner is gone; run as a script of its own
-examine.py        what `lab doctor` asks the engine
+examine.py        what `lab doctor` asks the engine; leftovers.py finds what dead runs left
 engine.py         the connection: docker-py and Testcontainers
 address.py        where the engine is; wire.py asks it without docker-py
 
