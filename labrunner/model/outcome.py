@@ -7,11 +7,6 @@ from dataclasses import dataclass
 
 from labrunner.model.status import Reason, Status
 
-    @property
-    def status(self) -> Status:
-        """What a check is, for this reason."""
-        return Status.LIMIT if self in {Reason.OOM, Reason.PIDS, Reason.DISK_FULL} else Status.FAILED
-
 
 @dataclass(frozen=True, slots=True)
 class Exchange:

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from labrunner.model.lab import ServiceSpec
-    from labrunner.model.outcome import Reason
     from labrunner.model.result import Isolation, Startup
     from labrunner.model.solution import Staged
+    from labrunner.model.status import Reason
 
 
 class NotStarted(Exception):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from labrunner.errors import LabError
 from labrunner.model.finding import Finding
-from labrunner.model.outcome import Reason
+from labrunner.model.status import Reason
 from labrunner.runtimes.docker import network, recipes
 from labrunner.runtimes.docker.armed import Reaper
 from labrunner.runtimes.docker.container import Plan

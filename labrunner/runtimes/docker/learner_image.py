@@ -6,8 +6,9 @@ import io
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from labrunner.model.outcome import Failure, Reason
+from labrunner.model.outcome import Failure
 from labrunner.model.result import Startup
+from labrunner.model.status import Reason
 from labrunner.ports.runtime import NotStarted
 from labrunner.rules.text import printable
 from labrunner.runtimes.docker import archive, host, labels

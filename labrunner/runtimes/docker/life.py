@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem
-from labrunner.model.outcome import Reason
+from labrunner.model.status import Reason
 from labrunner.runtimes.docker.container import CannotExecute, Container, Plan
 from labrunner.runtimes.docker.output import STDOUT, attach
 

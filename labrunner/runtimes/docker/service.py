@@ -7,8 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labrunner.model.outcome import Failure, Reason
+from labrunner.model.outcome import Failure
 from labrunner.model.result import Startup
+from labrunner.model.status import Reason
 from labrunner.ports.runtime import Exit, NotStarted
 from labrunner.runtimes import readiness
 from labrunner.runtimes.docker.container import CannotExecute, Plan
