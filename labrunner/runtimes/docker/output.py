@@ -35,8 +35,9 @@ def attach(engine: Engine, identity: str, on_data: Callable[[int, bytes], None],
         stream = engine.api.attach_socket(identity, params={"stdout": 1, "stderr": 1, "stream": 1})
 
     def read() -> None:
-        with contextlib.suppress(OSError, ValueError), contextlib.closing(stream):
+        with contextlib.suppress(OSError, ValueError):
             _take_apart(stream, on_data)
+        _close(stream)
         on_end()
 
     threading.Thread(target=read, name="container-output", daemon=True).start()
@@ -51,6 +52,14 @@ def _take_apart(stream: Any, on_data: Callable[[int, bytes], None]) -> None:
                 return
             left -= len(data)
             on_data(kind, data)
+
+
+def _close(stream: Any) -> None:
+    """The connection is ours alone since it became a stream, and docker-py would leave it to the garbage collector."""
+    connection = stream._sock  # noqa: SLF001 - no public way through docker-py and urllib3
+    stream._response.close()  # noqa: SLF001 - as above
+    stream.close()
+    connection.close()
 
 
 def _exactly(stream: Any, size: int) -> bytes:
