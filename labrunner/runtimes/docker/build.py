@@ -150,7 +150,7 @@ class Builder:
             container = api.create_container(image, command=["/bin/true"], labels=self._run.labels)["Id"]
             try:
                 api.put_archive(container, "/", files)
-                made = str(api.commit(container, conf={"Labels": self._run.labels})["Id"])
+                made = str(api.commit(container, conf={"Labels": self._run.labels | {labels.CACHE: ""}})["Id"])
             finally:
                 api.remove_container(container, force=True, v=True)
         self._mine.append(made)
@@ -159,7 +159,8 @@ class Builder:
     def _forget_old(self) -> None:
         with told():
             found = self._engine.api.images(filters={"label": [labels.CACHE]})
-            for image in sorted(found, key=lambda image: image["Created"], reverse=True)[KEPT_BUILDS:]:
+            cached = [image for image in found if image["Labels"].get(labels.CACHE)]
+            for image in sorted(cached, key=lambda image: image["Created"], reverse=True)[KEPT_BUILDS:]:
                 with contextlib.suppress(docker.errors.APIError):  # one that is in use stays
                     self._engine.api.remove_image(image["Id"], force=False)
 

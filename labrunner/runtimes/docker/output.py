@@ -43,6 +43,21 @@ def attach(engine: Engine, identity: str, on_data: Callable[[int, bytes], None],
     threading.Thread(target=read, name="container-output", daemon=True).start()
 
 
+def of_execution(engine: Engine, execution: str, on_data: Callable[[int, bytes], None]) -> None:
+    """Start what `exec_create` prepared, and hand on its output until it ends.
+
+    Raises:
+        EnvironmentProblem: the engine cannot.
+    """
+    with told():
+        stream = engine.api.exec_start(execution, socket=True)
+    try:
+        with contextlib.suppress(OSError, ValueError):
+            _take_apart(stream, on_data)
+    finally:
+        _close(stream)
+
+
 def _take_apart(stream: Any, on_data: Callable[[int, bytes], None]) -> None:
     while header := _exactly(stream, _HEADER.size):
         kind, left = _HEADER.unpack(header)

@@ -16,6 +16,7 @@ from labrunner.rules.text import printable
 from labrunner.runtimes.docker import archive, host, labels
 from labrunner.runtimes.docker.container import Container, Plan
 from labrunner.runtimes.docker.engine import told
+from labrunner.runtimes.docker.output import of_execution
 from labrunner.runtimes.docker.profile import BUILD, USER
 
 if TYPE_CHECKING:
@@ -92,21 +93,25 @@ def _execute(engine: Engine, container: Container, job: Job) -> tuple[int, bytes
     timer = threading.Timer(job.deadline, end)
     timer.start()
     began = time.monotonic()
-    output = b""
+    output = bytearray()
+
+    def keep(kind: int, data: bytes) -> None:
+        output.extend(data)
+        del output[:-KEPT_BYTES]
+
     try:
         with told():
             execution = engine.api.exec_create(
                 container.id, list(job.argv), user=USER, workdir="/app", environment=environment
             )["Id"]
-            for data in engine.api.exec_start(execution, stream=True):
-                output = (output + data)[-KEPT_BYTES:]
+            of_execution(engine, execution, keep)
             code = engine.api.exec_inspect(execution)["ExitCode"]
     finally:
         timer.cancel()
     if is_late.is_set() or time.monotonic() - began > job.deadline:
         got = f"`{' '.join(job.argv)}` took longer than {job.deadline:.0f} s"
-        _refuse(Reason.BUILD_TIMEOUT, got, output)
-    return (137 if code is None else int(code)), output
+        _refuse(Reason.BUILD_TIMEOUT, got, bytes(output))
+    return (137 if code is None else int(code)), bytes(output)
 
 
 def _commit(engine: Engine, container: Container, job: Job, tag: str) -> str:
