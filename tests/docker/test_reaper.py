@@ -50,7 +50,7 @@ def test_a_killed_runner_leaves_nothing(where: Address, tmp_path: Path, number: 
     time.sleep(1.0)  # what the engine was asked for with the last breath may come into being only now
     left = until_clean(where, before, 60)
     assert not any(left.values())
-    wait_for(lambda: not _reapers(), 60)
+    wait_for(lambda: not _reapers(), 120)
 
 
 def _reapers() -> list[str]:

@@ -35,9 +35,8 @@ def make(engine: Engine, listener: Callable[[str], None]) -> str:
     Raises:
         EnvironmentProblem: mmdebstrap is missing, or fails.
     """
-    with told():
-        if engine.image_id(TAG) is not None:
-            return TAG
+    if engine.image_id(TAG) is not None:
+        return TAG
     if not is_possible():
         raise EnvironmentProblem(
             "--bootstrap takes root and the program mmdebstrap.", "On Debian as root: apt-get install mmdebstrap."

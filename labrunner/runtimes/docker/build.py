@@ -136,8 +136,7 @@ class Builder:
         """`base` with `files` after `job`; remembered by what went into it."""
         digest = hashlib.sha256(json.dumps([base, job.argv, hashlib.sha256(files).hexdigest()]).encode())
         tag = f"{REPOSITORY}:{digest.hexdigest()[:24]}"
-        with told():
-            found = self._engine.image_id(tag)
+        found = self._engine.image_id(tag)
         if found is None:
             found = carry_out(self._engine, self._run, base, files, job, tag)
             self._forget_old()

@@ -53,11 +53,16 @@ class Engine(DockerClient):
         return self.client.containers.create(image, *args, labels=create_labels(image, labels), **kwargs)
 
     def image_id(self, tag: str) -> str | None:
-        """The id of an image that is here; None when it is not."""
-        try:
-            return str(self.client.images.get(tag).id)
-        except docker.errors.ImageNotFound:
-            return None
+        """The id of an image that is here; None when it is not.
+
+        Raises:
+            EnvironmentProblem: the engine does not answer.
+        """
+        with told():
+            try:
+                return str(self.api.inspect_image(tag)["Id"])
+            except docker.errors.ImageNotFound:
+                return None
 
     def close(self) -> None:
         """Let go of the connections."""

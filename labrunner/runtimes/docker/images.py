@@ -20,7 +20,7 @@ from labrunner.errors import EnvironmentProblem
 from labrunner.rules.text import printable
 from labrunner.runtimes.docker import bootstrap, host, labels, recipes
 from labrunner.runtimes.docker.builds import BuildFailed, build_image
-from labrunner.runtimes.docker.engine import explanation, told
+from labrunner.runtimes.docker.engine import explanation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,9 +66,8 @@ def build(engine: Engine, recipe: Recipe, *, force_bootstrap: bool, listener: Ca
     Raises:
         EnvironmentProblem: it cannot be made; with the last line of why.
     """
-    with told():
-        if engine.image_id(recipe.tag) is not None:
-            return Made(recipe, None)
+    if engine.image_id(recipe.tag) is not None:
+        return Made(recipe, None)
     began = time.monotonic()
     base = recipes.RECIPES[recipe.parent].tag if recipe.parent else _debian(engine, force_bootstrap, listener)
     with tempfile.TemporaryDirectory(prefix="lab-image-") as scratch:
@@ -96,9 +95,8 @@ def _debian(engine: Engine, force_bootstrap: bool, listener: Callable[[str], Non
     """The name of a Debian image: pulled, or made here."""
     if force_bootstrap:
         return bootstrap.make(engine, listener)
-    with told():
-        if engine.image_id(PULLED) is not None:
-            return PULLED
+    if engine.image_id(PULLED) is not None:
+        return PULLED
     listener(f"pulling {PULLED}")
     try:
         engine.client.images.pull(PULLED)

@@ -45,9 +45,13 @@ class DockerRuntime:
         self.run = Run()
         self._engine = connect()
         self._builder = Builder(self._engine, self.run)
-        base, forwarder = (self._builder.require(recipes.RECIPES[name]) for name in ("base", "forwarder"))
-        with told():
-            self._info = self._engine.client.info()
+        try:
+            base, forwarder = (self._builder.require(recipes.RECIPES[name]) for name in ("base", "forwarder"))
+            with told():
+                self._info = self._engine.client.info()
+        except BaseException:
+            self._engine.close()
+            raise
         self._lock = threading.Lock()
         self._services: list[DockerService] = []
         self._witnesses: list[tuple[EchoWitness, Container]] = []
