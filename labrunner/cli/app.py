@@ -29,6 +29,7 @@ COMMANDS = {
     "reset": Entry("Learn", "Bring back the scaffold's files, keeping a backup."),
     "grade": Entry("Grade", "Grade a solution: every stage, every check."),
     "validate": Entry("Author", "Prove that a lab's grader is right."),
+    "images": Entry("Machine", "Build and list the images that containers start from."),
     "doctor": Entry("Machine", "Find out what is wrong with this machine."),
     "completion": Entry("Machine", "Print the shell's completion script."),
 }

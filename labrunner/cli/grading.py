@@ -6,11 +6,14 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import click
+
 from labrunner.cli.interruption import listen
 from labrunner.model.status import Status
 from labrunner.rules.fold import Fold
 from labrunner.rules.score import exit_code
 from labrunner.solution.progress import write_whole
+from labrunner.wiring import runtimes
 from labrunner.wiring.runs import Wish, fresh_seed, grading
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ class Run:
             progress: where the result, also a partial one, is kept.
         """
         listen()
+        if not self.needs_strong_isolation and (line := runtimes.fallback(self.runtime, self.solution.language)):
+            click.echo(line, err=True)
         fold = Fold()
         wish = Wish(
             self.lab, self.solution, self.asked, self.seed, self.runtime, self.stop_early, self.start_tries,

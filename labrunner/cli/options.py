@@ -36,7 +36,7 @@ pack = click.option(
 )
 runtime = click.option(
     "--runtime",
-    type=click.Choice(("auto", "process")),
+    type=click.Choice(("auto", "docker", "process")),
     default="auto",
     envvar="LAB_RUNTIME",
     show_envvar=True,

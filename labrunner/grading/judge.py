@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from labrunner.grading.bench import OwnServices
 from labrunner.model.outcome import Attempt, Failure, Outcome, Sight
-from labrunner.model.status import Reason, Status
+from labrunner.model.status import Reason
 from labrunner.rules.verdict import Seen, settle
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ DEATH_SECONDS = 0.3
 """A broken connection and the news of the service's end may come in either order, this far apart."""
 LOG_BEFORE = 0.05
 """Seconds before an exchange whose log lines still belong to it."""
+_AT_LIMIT = {
+    Reason.OOM: "it ran into its limit of memory",
+    Reason.PIDS: "it ran into its limit of threads and processes",
+    Reason.DISK_FULL: "its disk is full",
+}
 
 
 def judge(session: Session, check: Check) -> Outcome | None:
@@ -69,19 +74,25 @@ def _with_evidence(attempt: Attempt, services: dict[str, Service]) -> Attempt:
     if last and service and not failure.log:
         log = service.log(last.sent - LOG_BEFORE, last.answered)
         failure = dataclasses.replace(failure, log=log)
+    reason = attempt.reason
     if attempt.sight is Sight.BROKEN and service and _died(service, is_suspicious=True):
         failure = dataclasses.replace(failure, got=f"the service {service.epitaph()} during this request")
-        return dataclasses.replace(attempt, failure=failure, reason=Reason.CRASHED)
-    return dataclasses.replace(attempt, failure=failure)
+        reason = Reason.CRASHED
+    may_be_starved = last is not None and (last.status is None or last.status >= 500)
+    if service and may_be_starved and (limit := service.limit()):
+        failure = dataclasses.replace(failure, got=f"{failure.got}; {_AT_LIMIT[limit]}")
+        reason = limit
+    return dataclasses.replace(attempt, failure=failure, reason=reason)
 
 
 def crashed(session: Session, check: Check, since: float) -> Outcome:
     """The verdict on a check that ran alone while the shared service died."""
     epitaph = session.service.epitaph() or "ended"
+    reason = session.service.limit() or Reason.CRASHED
     failure = Failure(
         expected="a service that keeps running, whatever it is asked",
-        got=f"the service {epitaph} while this check ran alone",
+        got="; ".join([f"the service {epitaph} while this check ran alone", *filter(None, [_AT_LIMIT.get(reason)])]),
         why="One bad request must not end the service for everybody. Its last words are below.",
         log=session.service.log(since, time.monotonic()),
     )
-    return Outcome(Status.FAILED, Reason.CRASHED, failure, tries=1, seconds=time.monotonic() - since, note=check.title)
+    return Outcome(reason.status, reason, failure, tries=1, seconds=time.monotonic() - since, note=check.title)

@@ -167,6 +167,7 @@ class Schedule:
         for check in (*self._suspects, *self._waiting):
             outcome = crashed(self._session, check, time.monotonic())
             if refusal is not None:
-                outcome = Outcome(Status.FAILED, refusal.startup.reason, refusal.startup.failure)
+                reason = refusal.startup.reason
+                outcome = Outcome(reason.status, reason, refusal.startup.failure)
             yield from self._end(check, outcome)
         self._suspects, self._waiting = [], []

@@ -37,3 +37,8 @@ class Reason(enum.StrEnum):
     TIMEOUT = "TIMEOUT"
     TOO_LARGE = "TOO_LARGE"
     MISMATCH = "MISMATCH"
+
+    @property
+    def status(self) -> Status:
+        """What a check is, for this reason."""
+        return Status.LIMIT if self in {Reason.OOM, Reason.PIDS, Reason.DISK_FULL} else Status.FAILED

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from labrunner.model.lab import ServiceSpec
     from labrunner.model.result import Isolation, Startup
     from labrunner.model.solution import Staged
+    from labrunner.model.status import Reason
 
 
 class NotStarted(Exception):
@@ -60,6 +61,9 @@ class Service(Protocol):
 
     def epitaph(self) -> str | None:
         """How it ended, in words; None while it lives."""
+
+    def limit(self) -> Reason | None:
+        """The resource limit (OOM, PIDS, DISK_FULL) that it ran into since its start; None where nothing is known."""
 
     def log(self, since: float, until: float) -> tuple[str, ...]:
         """What it wrote between two monotonic moments, as safe lines, cut to a sane size."""

@@ -108,7 +108,7 @@ class Fold:
         if check.id not in run.asked or self._ended.interrupted:
             return Outcome(Status.SKIPPED)
         if self._startup is not None:
-            return Outcome(Status.FAILED, self._startup.reason)
+            return Outcome(self._startup.reason.status, self._startup.reason)
         return Outcome(Status.ERRORED, note=self._ended.problem or "the run ended before this check")
 
 

@@ -75,9 +75,10 @@ def _of_repeats(tries: Sequence[Seen]) -> Outcome | None:
 def _outcome(tries: Sequence[Seen], status: Status, *, by: Attempt | None = None, note: str = "") -> Outcome:
     last = by or tries[-1].attempt
     failing = status is Status.FAILED
+    reason = (last.reason or Reason.MISMATCH) if failing else None
     return Outcome(
-        status=status,
-        reason=(last.reason or Reason.MISMATCH) if failing else None,
+        status=reason.status if reason else status,
+        reason=reason,
         failure=last.failure if failing else None,
         note=note,
         tries=len(tries),

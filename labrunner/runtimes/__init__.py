@@ -1,1 +1,9 @@
-"""What runs services: each runtime a package that satisfies `labrunner.ports.Runtime`."""
+"""What runs services: each runtime a package that satisfies `labrunner.ports.Runtime`.
+
+process/        child processes on loopback
+docker/         hardened containers on networks of their own
+readiness.py    from what is seen of a service that is not ready to a sentence that helps
+log.py          what a service writes, in bounded memory
+listeners.py    the kernel's tables of listening sockets
+witness.py      the runner's end of a witness
+"""

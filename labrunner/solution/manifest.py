@@ -55,7 +55,8 @@ def read(folder: Path) -> Solution:
     table = Document(data, FILE, BadSolutionFile).root
     lab = table.text("lab", pattern=r"[a-z0-9:_-]+", form="the id of a lab")
     language = table.choice("language", Language)
-    run = table.texts("run", least=1)
+    # A learner's own image says itself what it starts.
+    run = table.texts("run", default=()) if language is Language.DOCKERFILE else table.texts("run", least=1)
     build = table.texts("build", default=())
     table.done()
     return Solution(folder, lab, language, run, build)

@@ -6,34 +6,71 @@ import platform
 import shutil
 import socket
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labrunner.catalog.packs import core
 from labrunner.errors import LabError
 from labrunner.grading.workplace import cache_folder, sweep, workplace
+from labrunner.model.finding import Finding
 from labrunner.model.result import Isolation
+from labrunner.runtimes.docker import address, leftovers, recipes
 from labrunner.runtimes.process.runtime import ProcessRuntime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 LEAST_FREE = 512 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
+def examine(*, is_cleaning: bool = False) -> Iterator[Finding]:
+    """Everything, good and bad.
 
-    is_good: bool
-    what: str
-    advice: str = ""
+    Args:
+        is_cleaning: remove what dead runs left in the Docker engine.
+    """
+    for look in (_python, _labs, _cache, _loopback, _isolation, _leftovers):
+        yield _sound(look)
+    yield from _docker(is_cleaning=is_cleaning)
 
 
-def examine() -> list[Finding]:
-    """Everything, good and bad."""
-    return [_sound(look) for look in (_python, _labs, _cache, _loopback, _isolation, _leftovers)]
+def _docker(*, is_cleaning: bool) -> Iterator[Finding]:
+    """Docker may be missing: then labs run without it. What is there must be right."""
+    try:
+        address.find()
+    except LabError as fault:
+        yield Finding(True, f"{fault.message} Labs run in the process runtime.", fault.hint)
+        return
+    try:
+        where = address.reach()
+        yield from _engine()
+        yield _images(where.url)
+        yield _orphans(where, is_cleaning=is_cleaning)
+    except LabError as fault:
+        yield Finding(False, fault.message, fault.hint)
+
+
+def _engine() -> Iterator[Finding]:
+    """What the engine itself can tell and prove."""
+    from labrunner.runtimes.docker.examine import examine as examine_engine
+
+    yield from examine_engine()
+
+
+def _images(url: str) -> Finding:
+    lacking = recipes.missing(url, list(recipes.RECIPES.values()))
+    if not lacking:
+        return Finding(True, f"all {len(recipes.RECIPES)} images are built")
+    names = ", ".join(recipe.name for recipe in lacking)
+    return Finding(True, f"not built yet: the images {names}", "Type `lab images build` to run labs in containers.")
+
+
+def _orphans(where: address.Address, *, is_cleaning: bool) -> Finding:
+    if is_cleaning:
+        return Finding(True, f"{leftovers.clean(where)} things that dead runs left in the engine were removed")
+    if found := leftovers.find(where):
+        return Finding(False, f"{len(found)} things of dead runs are left in the engine", "Type `lab doctor --clean`.")
+    return Finding(True, "nothing of dead runs is left in the engine")
 
 
 def _sound(look: Callable[[], Finding]) -> Finding:

@@ -14,7 +14,9 @@ from labrunner.errors import EnvironmentProblem, LabInvalid
 from labrunner.grading.workplace import cache_folder, workplace
 from labrunner.model.result import Isolation
 from labrunner.ports.suite import SuiteBroken
+from labrunner.solution import intake
 from labrunner.suites.suite import PytestSuite
+from labrunner.wiring import runtimes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from labrunner.model.lab import Lab
     from labrunner.model.solution import Solution
     from labrunner.ports.runtime import Service
-
-RUNTIMES = ("auto", "process")
 
 
 def fresh_seed() -> str:
@@ -65,9 +65,7 @@ def grading(wish: Wish) -> Iterator[Grading]:
         # The grader loads while everything else gets ready: it takes longest.
         suite = PytestSuite(lab.grader, wish.seed, work / "suite")
         stack.callback(suite.close)
-        from labrunner.runtimes.process.runtime import ProcessRuntime
-
-        runtime = ProcessRuntime(cache, work)
+        runtime = runtimes.pick(wish.runtime, wish.solution.language, cache, work, strict=wish.needs_strong_isolation)
         stack.callback(runtime.close)
         from labrunner.catalog.digest import of_tree
         from labrunner.grading.grade import Grading, Order
@@ -76,7 +74,7 @@ def grading(wish: Wish) -> Iterator[Grading]:
         if wish.needs_strong_isolation and runtime.isolation is not Isolation.STRONG:
             raise EnvironmentProblem(
                 f"The {runtime.name} runtime isolates only in part ({runtime.isolation}), and a grade needs 'strong'.",
-                "Accept that with --allow-weak-isolation; the result will say so.",
+                "Use --runtime docker, or accept that with --allow-weak-isolation; the result will say so.",
             )
         rooms = Rooms(runtime, suite)
         digests = (of_tree(lab.manifest.parent, lab.scaffolds), of_tree(lab.grader))
@@ -104,13 +102,16 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(lab: Lab, solution: Solution, seed: str, port: int, listener: Callable[[str], None]) -> Iterator[Running]:
+def running(
+    lab: Lab, solution: Solution, seed: str, choice: str, port: int, listener: Callable[[str], None]
+) -> Iterator[Running]:
     """The solution as the grader would start it, at a fixed port.
 
     Args:
         lab: of the solution.
         solution: what to start.
         seed: chooses the environment, as in a test; a variable of it that is set in ours is taken from there.
+        choice: of the runtime.
         port: on loopback.
         listener: is given each line that it writes.
 
@@ -126,14 +127,12 @@ def running(lab: Lab, solution: Solution, seed: str, port: int, listener: Callab
             raise EnvironmentProblem(
                 f"Port {port} cannot be used: {fault.strerror}.", "Choose another with --port."
             ) from None
-    from labrunner.runtimes.process.runtime import ProcessRuntime
-    from labrunner.solution import intake
 
     cache = cache_folder()
     with workplace(cache) as work, contextlib.ExitStack() as stack:
         suite = PytestSuite(lab.grader, seed, work / "suite", with_checks=False)
         stack.callback(suite.close)
-        runtime = ProcessRuntime(cache, work)
+        runtime = runtimes.pick(choice, solution.language, cache, work)
         stack.callback(runtime.close)
         staged = intake.stage(solution, work / "solution")
         runtime.build(staged)

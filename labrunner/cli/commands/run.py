@@ -16,9 +16,10 @@ from labrunner.solution.progress import Progress
 @click.option(
     "--port", default=8000, type=click.IntRange(1, 65535), envvar="LAB_PORT", show_envvar=True, show_default=True
 )
+@options.runtime
 @options.seed
 @options.pack
-def command(port: int, seed: str | None, packs: tuple[Path, ...]) -> int:
+def command(port: int, runtime: str, seed: str | None, packs: tuple[Path, ...]) -> int:
     """Start your service and stream its log, to try it by hand.
 
     Its environment is that of the last test, so that the requests in a failure can be sent again. A variable of the lab
@@ -32,7 +33,9 @@ def command(port: int, seed: str | None, packs: tuple[Path, ...]) -> int:
 
     listen()
     try:
-        with running(lab, solution, chosen or fresh_seed(), port, lambda line: click.echo(f"| {line}")) as session:
+        with running(
+            lab, solution, chosen or fresh_seed(), runtime, port, lambda line: click.echo(f"| {line}")
+        ) as session:
             for name, value in session.environment.items():
                 click.echo(f"{name}={value}")
             click.secho(f"Ready at {session.url} (Ctrl-C ends it). In another terminal:", bold=True)

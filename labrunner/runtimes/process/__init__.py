@@ -4,7 +4,7 @@ runtime.py      the room's door: build, launch, witness
 service.py      one running service: log, readiness, faults
 supervisor.py   stands between runner and service, so that nothing survives either; run as a script of its own
 ports.py        ports that stay free until a service binds them
-readiness.py    from what is seen of a service that is not ready to a sentence that helps
 build.py        the build phase
 tree.py         what the kernel tells of a tree of processes
+listening.py    the ports on which such a tree listens
 """

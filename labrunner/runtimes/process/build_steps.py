@@ -15,7 +15,7 @@ from labrunner.model.outcome import Failure
 from labrunner.model.result import Startup
 from labrunner.model.status import Reason
 from labrunner.ports.runtime import NotStarted
-from labrunner.runtimes.process.log import Log
+from labrunner.runtimes.log import Log
 from labrunner.runtimes.process.supervised import Supervised
 
 if TYPE_CHECKING:
@@ -65,13 +65,14 @@ def run(argv: list[str], *, cwd: Path, path: str, extra: dict[str, str] | None =
         environment |= extra or {}
         # Below a supervisor, as a service is: nothing that a build starts outlives it, or us.
         supervised = Supervised()
-        log = Log(supervised.log, hide=f"{cwd}/")
+        log = Log(hide=f"{cwd}/")
+        draining = log.drain(supervised.log)
         try:
             why = supervised.start(argv=argv, env=environment, cwd=str(cwd), limits={}, user=None)
             code = None if why else supervised.wait_exit(DEADLINE)
         finally:
             supervised.close()
-            log.join(1.0)
+            draining.join(1.0)
     if why:
         _refuse(Reason.BUILD_FAILED, f"`{' '.join(argv)}` cannot be started: {why.lower()}", log)
     if code is None:

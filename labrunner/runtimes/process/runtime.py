@@ -16,7 +16,7 @@ from labrunner.runtimes.process import build
 from labrunner.runtimes.process.ports import Ports
 from labrunner.runtimes.process.service import Launch, ProcessService
 from labrunner.runtimes.process.supervised import Supervised
-from labrunner.runtimes.process.witness import ProcessWitness
+from labrunner.runtimes.witness import EchoWitness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ class ProcessRuntime:
         self._work = work
         self._paths: dict[str, str] = {}
         self._services: list[ProcessService] = []
-        self._witnesses: list[ProcessWitness] = []
+        self._witnesses: list[EchoWitness] = []
         self._ports = Ports(HOST)
         # For the witness and the shared service: they start while the run is being prepared.
         self._supervisors = [Supervised(), Supervised()]
@@ -91,14 +91,14 @@ class ProcessRuntime:
         self._services.append(service)
         return service
 
-    def witness(self) -> ProcessWitness:
+    def witness(self) -> EchoWitness:
         port = self._ports.reserve()
         script = Path(__file__).with_name("witness_server.py")
         # As an interpreter it takes the runner's own, which an unprivileged user may not be able to read.
         launch = Launch("witness", (sys.executable, "-I", "-S", str(script)), {"HOST": HOST, "PORT": str(port)}, "/",
                         LIMITS, None, HOST, port)  # fmt: skip
         try:
-            witness = ProcessWitness(ProcessService(launch, self._supervisor()), HOST, port)
+            witness = EchoWitness(ProcessService(launch, self._supervisor()).close, HOST, port)
         except NotStarted as fault:
             raise EnvironmentProblem(f"The witness cannot be started: {fault}.", "Try `lab doctor`.") from None
         self._witnesses.append(witness)

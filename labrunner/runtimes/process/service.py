@@ -11,10 +11,11 @@ from labrunner.model.outcome import Failure
 from labrunner.model.result import Startup
 from labrunner.model.status import Reason
 from labrunner.ports.runtime import Exit, NotStarted
-from labrunner.runtimes.process import readiness
-from labrunner.runtimes.process.log import Log
+from labrunner.runtimes import readiness
+from labrunner.runtimes.log import Log
+from labrunner.runtimes.process.listening import listeners
 from labrunner.runtimes.process.supervised import Supervised
-from labrunner.runtimes.process.tree import descendants, listeners
+from labrunner.runtimes.process.tree import descendants
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +58,8 @@ class ProcessService:
     def __init__(self, launch: Launch, supervised: Supervised) -> None:
         self._launch = launch
         self._supervised = supervised
-        self._log = Log(self._supervised.log, hide=f"{launch.cwd}/")
+        self._log = Log(hide=f"{launch.cwd}/")
+        self._draining = self._log.drain(self._supervised.log)
         self._paused = False
         self._closed = False
         self._start()
@@ -115,6 +117,9 @@ class ProcessService:
         code = self._supervised.exit_code
         return None if code is None else readiness.describe_exit(code)
 
+    def limit(self) -> Reason | None:
+        return None
+
     def log(self, since: float, until: float) -> tuple[str, ...]:
         return self._log.between(since, until + LOG_LAG)
 
@@ -153,4 +158,4 @@ class ProcessService:
         if not self._closed:
             self._closed = True
             self._supervised.close()
-            self._log.join(1.0)
+            self._draining.join(1.0)

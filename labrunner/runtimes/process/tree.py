@@ -5,9 +5,6 @@ Imported by the supervisor too, which runs as a bare script: standard library on
 
 from __future__ import annotations
 
-import socket
-import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -43,24 +40,8 @@ def state(pid: int) -> str:
     return stat[stat.rindex(b")") + 2 : stat.rindex(b")") + 3].decode()
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """A listening TCP socket."""
-
-    address: str
-    port: int
-
-
-def listeners(pids: list[int]) -> list[Listener]:
-    """The TCP sockets on which these processes listen."""
-    inodes = {inode for pid in pids for inode in _socket_inodes(pid)}
-    found: list[Listener] = []
-    for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
-        found.extend(listener for inode, listener in _listening(table, family) if inode in inodes)
-    return found
-
-
-def _socket_inodes(pid: int) -> set[str]:
+def socket_inodes(pid: int) -> set[str]:
+    """Inodes of the sockets that a process holds open."""
     inodes = set()
     try:
         for descriptor in (PROC / str(pid) / "fd").iterdir():
@@ -70,20 +51,3 @@ def _socket_inodes(pid: int) -> set[str]:
     except OSError:
         pass
     return inodes
-
-
-def _listening(table: str, family: socket.AddressFamily) -> list[tuple[str, Listener]]:
-    try:
-        lines = (PROC / "net" / table).read_text().splitlines()[1:]
-    except OSError:
-        return []
-    rows = [line.split() for line in lines]
-    return [(row[9], _listener(row[1], family)) for row in rows if row[3] == "0A"]
-
-
-def _listener(hexadecimal: str, family: socket.AddressFamily) -> Listener:
-    address, port = hexadecimal.rsplit(":", 1)
-    words = bytes.fromhex(address)
-    # The kernel prints each 32-bit word of the address in the machine's own byte order.
-    packed = b"".join(struct.pack("!I", *struct.unpack("=I", words[i : i + 4])) for i in range(0, len(words), 4))
-    return Listener(socket.inet_ntop(family, packed), int(port, 16))

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from labrunner.runtimes.process.log import KEPT_BYTES, LINE_BYTES, SHOWN_LINES, Log
+from labrunner.runtimes.log import FIRST_LINES, KEPT_BYTES, LAST_LINES, LINE_BYTES, Log
 
 FOREVER = float("inf")
 
@@ -14,11 +14,12 @@ FOREVER = float("inf")
 def _logged(*writes: bytes, hide: str = "/nowhere/") -> Log:
     """What is kept after all of `writes` and the end of the pipe."""
     source, sink = os.pipe()
-    log = Log(source, hide)
+    log = Log(hide)
+    thread = log.drain(source)
     with os.fdopen(sink, "wb", buffering=0) as pipe:
         for data in writes:
             pipe.write(data)
-    log.join(30)
+    thread.join(30)
     return log
 
 
@@ -27,12 +28,6 @@ def test_lines_are_kept_with_their_moment() -> None:
     log = _logged(b"one\ntwo\nthr", b"ee\nfour")
     assert log.between(0.0, FOREVER) == ("one", "two", "three", "four")
     assert log.between(0.0, 0.0) == ()
-
-
-def test_few_lines_are_shown() -> None:
-    """The last ones."""
-    log = _logged(b"".join(b"line %d\n" % number for number in range(100)))
-    assert log.between(0.0, FOREVER) == tuple(f"line {number}" for number in range(100 - SHOWN_LINES, 100))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +52,7 @@ def test_a_flood_stays_bounded(piece: bytes) -> None:
     log = _logged(*[piece * (65536 // len(piece))] * 8)
     held = sum(len(line.text) + 64 for line in log._lines)
     assert held <= KEPT_BYTES + LINE_BYTES
-    assert len(log.between(0.0, FOREVER)) <= SHOWN_LINES
+    assert len(log.between(0.0, FOREVER)) <= FIRST_LINES + LAST_LINES + 1
 
 
 def test_a_long_line_is_cut_and_counted() -> None:
@@ -69,19 +64,21 @@ def test_a_long_line_is_cut_and_counted() -> None:
 def test_listeners_hear_every_line() -> None:
     """`lab run` streams them."""
     source, sink = os.pipe()
-    log = Log(source, "/nowhere/")
+    log = Log("/nowhere/")
+    thread = log.drain(source)
     heard: list[str] = []
     log.follow(heard.append)
     os.write(sink, b"one\n\x1btwo\n")
     os.close(sink)
-    log.join(30)
+    thread.join(30)
     assert heard == ["one", r"\x1btwo"]
 
 
 def test_a_listener_that_breaks_does_not_stop_the_log() -> None:
     """When nobody reads `lab run` any more, the service must still be able to write."""
     source, sink = os.pipe()
-    log = Log(source, "/nowhere/")
+    log = Log("/nowhere/")
+    thread = log.drain(source)
 
     def broken(line: str) -> None:
         raise BrokenPipeError
@@ -98,5 +95,5 @@ def test_a_listener_that_breaks_does_not_stop_the_log() -> None:
 
     threading.Thread(target=write, daemon=True).start()
     assert done.wait(30)
-    log.join(30)
+    thread.join(30)
     assert log.between(0.0, FOREVER)

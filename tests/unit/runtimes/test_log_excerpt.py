@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import time
 
-from labrunner.runtimes.process.log import FIRST_LINES, LAST_LINES, Log
+from labrunner.runtimes.log import FIRST_LINES, LAST_LINES, Log
 
 
 def _shown(text: str) -> tuple[str, ...]:
     reader, writer = os.pipe()
     os.write(writer, text.encode())
     os.close(writer)
-    log = Log(reader, hide="/somewhere/")
-    log.join(10.0)
+    log = Log(hide="/somewhere/")
+    log.drain(reader).join(10.0)
     return log.between(0.0, time.monotonic())
 
 

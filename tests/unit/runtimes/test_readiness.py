@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from labrunner.model.status import Reason
-from labrunner.runtimes.process import readiness
-from labrunner.runtimes.process.readiness import Glance
-from labrunner.runtimes.process.tree import Listener
+from labrunner.runtimes import readiness
+from labrunner.runtimes.listeners import Listener
+from labrunner.runtimes.readiness import Glance
 
 if TYPE_CHECKING:
     from collections.abc import Callable

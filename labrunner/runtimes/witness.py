@@ -10,18 +10,24 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from labrunner.runtimes.process.service import ProcessService
+    from collections.abc import Callable
 
 INTERVAL = 0.05
 REMEMBERED = 20_000
 """Answers; about a quarter of an hour."""
 
 
-class ProcessWitness:
-    """Satisfies `labrunner.ports.Witness`."""
+class EchoWitness:
+    """Satisfies `labrunner.ports.Witness` with a service that answers each byte with one byte.
 
-    def __init__(self, service: ProcessService, host: str, port: int) -> None:
-        self._service = service
+    Args:
+        end: ends that service.
+        host: where it listens, or soon will.
+        port: as `host`.
+    """
+
+    def __init__(self, end: Callable[[], None], host: str, port: int) -> None:
+        self._end = end
         self._address = (host, port)
         self._answers: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
         self._due: float | None = None
@@ -40,7 +46,7 @@ class ProcessWitness:
 
     def close(self) -> None:
         self._closing.set()
-        self._service.close()
+        self._end()
         self._thread.join(1.0)
 
     def _watch(self) -> None:
@@ -55,12 +61,15 @@ class ProcessWitness:
         due = time.monotonic() + INTERVAL
         with self._lock:
             self._due = due
+        answer = b""
         try:
             time.sleep(INTERVAL)
             connection.sendall(b"?")
             answer = connection.recv(1)
         finally:
             with self._lock:
-                self._answers.append((due, time.monotonic()))
+                # A connection that a port proxy accepted for nobody, and closed, tells nothing of the machine.
+                if answer:
+                    self._answers.append((due, time.monotonic()))
                 self._due = None
         return bool(answer)

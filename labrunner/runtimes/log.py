@@ -38,23 +38,25 @@ class Line:
 
 
 class Log:
-    """Drains a pipe in a thread of its own until its end.
+    """Fed by whoever reads what the service writes.
 
     Args:
-        source: file descriptor of the pipe; closed at its end.
         hide: a path that is cut out of what is shown, so that a traceback names the learner's own files.
     """
 
-    def __init__(self, source: int, hide: str) -> None:
-        self._source = source
+    def __init__(self, hide: str) -> None:
         self._hide = hide
         self._lines: deque[Line] = deque()
         self._size = 0
         self._rest = b""
         self._lock = threading.Lock()
         self._listeners: list[Callable[[str], None]] = []
-        self._thread = threading.Thread(target=self._drain, name="service-log", daemon=True)
-        self._thread.start()
+
+    def drain(self, source: int) -> threading.Thread:
+        """Feed it from the pipe `source`, in a thread that ends, and closes it, at the pipe's end."""
+        thread = threading.Thread(target=self._drain, args=(source,), name="service-log", daemon=True)
+        thread.start()
+        return thread
 
     def between(self, since: float, until: float) -> tuple[str, ...]:
         """The lines that were read in that span, a still unfinished one included; of many those that tell most."""
@@ -69,20 +71,20 @@ class Log:
         with self._lock:
             self._listeners.append(listener)
 
-    def join(self, seconds: float) -> None:
-        """Wait until the pipe has ended."""
-        self._thread.join(seconds)
+    def feed(self, data: bytes) -> None:
+        """Take in what was just read; lines need not be whole."""
+        now = time.monotonic()
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._keep(Line(now, self._safe(line)))
+        if len(self._rest) > LINE_BYTES:
+            self._keep(Line(now, self._safe(self._rest)))
+            self._rest = b""
 
-    def _drain(self) -> None:
-        while data := os.read(self._source, 65536):
-            now = time.monotonic()
-            *lines, self._rest = (self._rest + data).split(b"\n")
-            for line in lines:
-                self._keep(Line(now, self._safe(line)))
-            if len(self._rest) > LINE_BYTES:
-                self._keep(Line(now, self._safe(self._rest)))
-                self._rest = b""
-        os.close(self._source)
+    def _drain(self, source: int) -> None:
+        while data := os.read(source, 65536):
+            self.feed(data)
+        os.close(source)
 
     def _safe(self, line: bytes) -> str:
         text = line[:LINE_BYTES].decode("utf-8", "backslashreplace").rstrip("\r").expandtabs(4)

@@ -15,7 +15,7 @@ from labrunner.model.status import Reason
 from labrunner.rules.text import from_bytes, printable
 
 if TYPE_CHECKING:
-    from labrunner.runtimes.process.tree import Listener
+    from labrunner.runtimes.listeners import Listener
 
 ANSWER_BYTES = 64 * 1024
 
@@ -78,6 +78,19 @@ def ended(code: int, seconds: float, log: tuple[str, ...]) -> Startup:
     got = f"the service {describe_exit(code)} after {seconds:.1f} s, before it was ready"
     why = "What it wrote is below." if log else "It wrote nothing before it ended."
     return Startup(Reason.CRASHED, Failure("a service that keeps running", got, why, log=log))
+
+
+def at_limit(startup: Startup, limit: Reason, measure: str) -> Startup:
+    """The same end, but a resource limit was hit before it, which says more.
+
+    Args:
+        startup: what was seen.
+        limit: OOM or PIDS.
+        measure: the limit in words, as in ``512 MiB of memory``.
+    """
+    failure = startup.failure
+    return Startup(limit, Failure(f"a service that starts within {measure}", f"{failure.got}; it ran into that limit",
+                                  failure.why, log=failure.log))  # fmt: skip
 
 
 def not_ready(

@@ -1,0 +1,201 @@
+"""One container of ours: a Testcontainers class that listens before it starts, and retries what is the engine's fault."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import docker.errors
+from testcontainers.core.container import DockerContainer
+
+from labrunner.errors import EnvironmentProblem
+from labrunner.runtimes.docker.engine import Engine, explanation, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from docker.types import EndpointConfig
+
+    from labrunner.runtimes.docker.labels import Run
+    from labrunner.runtimes.docker.profile import Profile
+
+TRIES = 5
+_PASSING = ("port is already allocated", "address already in use", "iptables", "resource temporarily unavailable",
+            "failed to create endpoint", "device or resource busy", "try again", "timeout")  # fmt: skip
+"""Faults of a busy engine that another try gets round."""
+_NO_PROGRAM = ("executable file not found", "exec format error", "exec: ", "No command specified")
+"""Faults of the image's or the learner's command."""
+
+
+class CannotExecute(Exception):
+    """The engine could not execute the container's program: whoever wrote the image is at fault, not the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a container is started from.
+
+    Attributes:
+        image: id, not name: what runs is what was looked up.
+        ports: container port to (address, port or None) on the host.
+        network: its name; empty for none at all.
+        endpoint: fixed address and aliases there.
+    """
+
+    image: str
+    command: Sequence[str] | None
+    profile: Profile
+    environment: Mapping[str, str] = field(default_factory=dict)
+    network: str = ""
+    endpoint: EndpointConfig | None = None
+    ports: Mapping[str, tuple[str, int | None]] = field(default_factory=dict)
+    workdir: str | None = None
+
+
+class Container(DockerContainer):
+    """A hardened container that belongs to a run.
+
+    Args:
+        engine: where.
+        run: bears its labels.
+        plan: what.
+        before_start: called with the container's id when it exists but does not run yet.
+    """
+
+    def __init__(
+        self, engine: Engine, run: Run, plan: Plan, before_start: Callable[[str], None] = lambda identity: None
+    ) -> None:
+        super().__init__(plan.image, docker_client_kw={"version": engine.api.api_version}, env=dict(plan.environment))
+        self.get_docker_client().client.close()
+        self.image = plan.image  # a prefix for registries in the environment is not for us
+        self._docker = _Listening(engine, before_start)
+        self._engine = engine
+        self._command = list(plan.command) if plan.command is not None else None
+        self.tmpfs = dict(plan.profile.tmpfs)
+        self.ports = dict(plan.ports)  # type: ignore[arg-type] # (address, port) is as good to docker-py
+        self.with_kwargs(**plan.profile.kwargs(), **_network(plan), labels=run.labels, working_dir=plan.workdir)
+
+    @property
+    def id(self) -> str:
+        """Of the container, once created."""
+        return self.get_container_id()
+
+    def start(self) -> Container:
+        """Create and start it; what failed is removed, and what only a busy engine does is tried again.
+
+        Raises:
+            EnvironmentProblem: the engine cannot.
+            CannotExecute: the image's program cannot be executed.
+        """
+        for attempt in range(TRIES):
+            try:
+                with told():
+                    return self._start_once()
+            except _Passing as fault:
+                if attempt == TRIES - 1:
+                    raise EnvironmentProblem(f"The Docker engine cannot start a container: {fault}.") from None
+                time.sleep(0.1 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    def _start_once(self) -> Container:
+        try:
+            super().start()
+        except docker.errors.APIError as fault:
+            self.remove()
+            words = explanation(fault)
+            if any(word in words.lower() for word in _PASSING):
+                raise _Passing(words) from None
+            if any(word in words for word in _NO_PROGRAM):
+                raise CannotExecute(words) from None
+            raise
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def signal(self, name: str) -> None:
+        """Send a signal to its init; one that is not running gets none."""
+        with told(), contextlib.suppress(docker.errors.NotFound):
+            try:
+                self._engine.api.kill(self.id, name)
+            except docker.errors.APIError as fault:
+                if fault.status_code != 409:
+                    raise
+
+    def pause(self) -> None:
+        """Freeze every process of it at once; returns when they are."""
+        with told():
+            self._engine.api.pause(self.id)
+
+    def unpause(self) -> None:
+        """Undo `pause`; nothing happens to one that is not paused."""
+        with told():
+            try:
+                self._engine.api.unpause(self.id)
+            except docker.errors.APIError as fault:
+                if fault.status_code not in {409, 500}:
+                    raise
+
+    def start_again(self) -> None:
+        """Start it after its end: same address, but its tmpfs are empty."""
+        with told():
+            self._engine.api.start(self.id)
+
+    def inspect(self) -> dict[str, Any]:
+        """All that the engine knows of it."""
+        with told():
+            told_of: dict[str, Any] = self._engine.api.inspect_container(self.id)
+        return told_of
+
+    def run_inside(self, command: Sequence[str]) -> str:
+        """What a short command inside writes; empty when it cannot be run (best effort, for diagnosis)."""
+        try:
+            return self.exec(list(command)).output.decode("utf-8", "replace")
+        except Exception:  # noqa: BLE001 - a diagnosis must not add a failure of its own
+            return ""
+
+    def remove(self) -> None:
+        """Whatever state it is in; may be called twice.
+
+        Raises:
+            EnvironmentProblem: the engine does not answer.
+        """
+        if self._container is None:
+            return
+        with told(), contextlib.suppress(docker.errors.NotFound):
+            for _ in range(TRIES):
+                try:
+                    self._engine.api.remove_container(self.id, force=True, v=True)
+                    break
+                except docker.errors.APIError as fault:
+                    if "already in progress" not in explanation(fault):
+                        raise
+                    time.sleep(0.05)
+
+
+class _Passing(Exception):
+    """Another try may well succeed."""
+
+
+class _Listening(Engine):
+    """The engine, with a moment between creating and starting, in which no output can be missed yet."""
+
+    def __init__(self, engine: Engine, before_start: Callable[[str], None]) -> None:
+        self.address = engine.address
+        self.client = engine.client
+        self._before_start = before_start
+
+    def start(self, container: Any) -> None:
+        self._before_start(container.id)
+        super().start(container)
+
+
+def _network(plan: Plan) -> dict[str, Any]:
+    if not plan.network:
+        return {"network_mode": "none"}
+    return {
+        "network": plan.network,
+        **({"networking_config": {plan.network: plan.endpoint}} if plan.endpoint is not None else {}),
+    }

@@ -1,0 +1,205 @@
+"""The life of the program in a container: its start, its end, its signals. With `lab-init` inside, or without.
+
+With it the container outlives the program: kill and start are signals, tmpfs and address stay. A learner's own image
+has none, and a hostile service can kill it (it has the same user): then the container's life is the program's, and a
+new start empties its tmpfs.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from labrunner.errors import EnvironmentProblem
+from labrunner.model.status import Reason
+from labrunner.runtimes.docker.container import CannotExecute, Container, Plan
+from labrunner.runtimes.docker.output import STDOUT, attach
+
+if TYPE_CHECKING:
+    from labrunner.runtimes.docker.engine import Engine
+    from labrunner.runtimes.docker.labels import Run
+    from labrunner.runtimes.log import Log
+
+ANSWER_SECONDS = 15.0
+"""For lab-init to obey; it has a CPU to share with whatever the service does."""
+LIMITS_SECONDS = 1.0
+_EVENT = re.compile(r"(started|not-started|killed|exit|limits)(?: (.*))?")
+_COUNTS = re.compile(r"(?:(-?\d+) )?oom=(\d+) pids=(\d+)")
+LONGEST_EVENT = 1000
+
+
+class Life:
+    """One container and what is known of the program in it.
+
+    Args:
+        engine: where.
+        run: bears its labels.
+        plan: the container.
+        log: gets what the program writes.
+        has_init: whether the plan's command begins with lab-init.
+
+    Raises:
+        EnvironmentProblem: the engine cannot.
+        CannotExecute: the container's program cannot be executed.
+    """
+
+    def __init__(self, engine: Engine, run: Run, plan: Plan, log: Log, *, has_init: bool) -> None:
+        self._engine = engine
+        self._log = log
+        self._has_init = has_init
+        self._news = threading.Condition()
+        self._events: dict[str, str] = {}
+        self._rest = b""
+        self._is_up = False
+        self._exit: int | None = None
+        self._hits: tuple[int, int] = (0, 0)
+        self._paused = False
+        self.started_at = self.exited_at = time.monotonic()
+        self.container = Container(engine, run, plan, self._attach)
+        self.container.start()
+        try:
+            self._await_start()
+        except BaseException:
+            self.container.remove()
+            raise
+
+    # --- what the container tells ----------------------------------------------------------------
+
+    def _attach(self, identity: str) -> None:
+        with self._news:
+            self._events.clear()
+            self._exit, self._hits, self._is_up, self._rest = None, (0, 0), True, b""
+        attach(self._engine, identity, self._take, self._ended)
+
+    def _take(self, kind: int, data: bytes) -> None:
+        if kind != STDOUT or not self._has_init:
+            self._log.feed(data)
+            return
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._rest = self._rest[:LONGEST_EVENT]
+        for line in lines:
+            if told := _EVENT.fullmatch(line.decode("utf-8", "replace")):
+                self._note(told[1], told[2] or "")
+
+    def _note(self, event: str, rest: str) -> None:
+        with self._news:
+            if event in {"exit", "limits"} and (counts := _COUNTS.fullmatch(rest)):
+                self._hits = (int(counts[2]), int(counts[3]))
+                if event == "exit":
+                    self._exit, self.exited_at = int(counts[1] or 0), time.monotonic()
+            self._events[event] = rest
+            self._news.notify_all()
+
+    def _ended(self) -> None:
+        """The container's output has ended, and so has the container, or the engine."""
+        code, is_oom = 137, False
+        try:
+            give_up = time.monotonic() + ANSWER_SECONDS
+            while (state := self.container.inspect()["State"])["Running"] and time.monotonic() < give_up:
+                time.sleep(0.01)
+            code, is_oom = int(state["ExitCode"]), bool(state["OOMKilled"])
+        except EnvironmentProblem:
+            pass  # removed by ourselves, or the engine is gone
+        with self._news:
+            self._is_up = False
+            if self._exit is None:
+                self._exit, self.exited_at = (128 - code if code > 128 else code), time.monotonic()
+            self._hits = (self._hits[0] + is_oom, self._hits[1])
+            self._news.notify_all()
+
+    # --- what is known of the program ------------------------------------------------------------
+
+    @property
+    def exit_code(self) -> int | None:
+        """How its first process ended, negative for a signal; None while it lives."""
+        return self._exit
+
+    def wait_exit(self, seconds: float) -> int | None:
+        """The exit code as soon as there is one, or None when the time is over."""
+        with self._news:
+            self._news.wait_for(lambda: self._exit is not None, seconds)
+            return self._exit
+
+    def limit(self) -> Reason | None:
+        """The resource limit that it ran into since its start."""
+        if self._has_init and self._is_up and self._exit is None and not self._paused:
+            self._command("HUP", {"limits"}, LIMITS_SECONDS)
+        oom, pids = self._hits
+        if oom:
+            return Reason.OOM
+        return Reason.PIDS if pids else None
+
+    # --- what is done to it ----------------------------------------------------------------------
+
+    def term(self) -> None:
+        """Tell it to stop."""
+        self.container.signal("SIGTERM")
+
+    def kill(self) -> None:
+        """End every process of it at once; returns when none is left."""
+        if self._paused:
+            self.resume()  # the engine signals no frozen container
+        if self._has_init and self._is_up and self._command("SIGUSR1", {"killed"}, ANSWER_SECONDS):
+            return
+        if self._is_up:
+            self.container.signal("SIGKILL")
+            with self._news:
+                if not self._news.wait_for(lambda: not self._is_up, ANSWER_SECONDS):
+                    raise EnvironmentProblem("The Docker engine could not kill a container.", "See `lab doctor`.")
+
+    def start_again(self) -> None:
+        """After its end: in the same container, with the same address.
+
+        Raises:
+            EnvironmentProblem: it could not be started.
+        """
+        with self._news:
+            self._events.clear()
+            is_up = self._is_up
+        if not is_up:
+            self._attach(self.container.id)
+            self.container.start_again()
+        elif self._has_init:
+            with self._news:
+                self._exit, self._hits = None, (0, 0)
+            self.container.signal("SIGUSR2")
+        self._await_start()
+
+    def pause(self) -> None:
+        """Freeze it; returns when it is."""
+        self.container.pause()
+        self._paused = True
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+        self.container.unpause()
+        self._paused = False
+
+    def close(self) -> None:
+        """Remove the container."""
+        self.container.remove()
+
+    def _await_start(self) -> None:
+        if self._has_init:
+            with self._news:
+                done = self._news.wait_for(
+                    lambda: "started" in self._events or "not-started" in self._events or not self._is_up,
+                    ANSWER_SECONDS,
+                )
+                why = self._events.get("not-started")
+            if why is not None:
+                raise CannotExecute(why)
+            if not done:
+                raise EnvironmentProblem("A container's program did not start in time.", "See `lab doctor`.")
+        self.started_at = time.monotonic()
+
+    def _command(self, signal: str, answers: set[str], seconds: float) -> bool:
+        with self._news:
+            for answer in answers:
+                self._events.pop(answer, None)
+        self.container.signal(signal)
+        with self._news:
+            self._news.wait_for(lambda: bool(answers & self._events.keys()) or not self._is_up, seconds)
+            return bool(answers & self._events.keys())

@@ -1,0 +1,160 @@
+"""The room's door: satisfies `labrunner.ports.Runtime`."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from labrunner.errors import EnvironmentProblem
+from labrunner.model.result import Isolation
+from labrunner.runtimes.docker import recipes
+from labrunner.runtimes.docker.armed import Reaper
+from labrunner.runtimes.docker.build import Builder
+from labrunner.runtimes.docker.container import Container, Plan
+from labrunner.runtimes.docker.engine import connect, told
+from labrunner.runtimes.docker.labels import Run
+from labrunner.runtimes.docker.profile import FUNCTIONAL
+from labrunner.runtimes.docker.service import EVERYWHERE, LOOPBACK, DockerService, Launch
+from labrunner.runtimes.docker.side import Side
+from labrunner.runtimes.witness import EchoWitness
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from labrunner.model.solution import Staged
+    from labrunner.runtimes.docker.forwarder import Slot
+
+WITNESS = "/opt/lab/lab-witness"
+CLOSERS = 4
+
+
+class DockerRuntime:
+    """Services in hardened containers, on networks of their own.
+
+    The networks, the forwarder and the witness are started in the background at once, while the solution is built.
+
+    Raises:
+        EnvironmentProblem: no engine, or an image of ours is missing.
+    """
+
+    name = "docker"
+
+    def __init__(self) -> None:
+        self.run = Run()
+        self._engine = connect()
+        self._builder = Builder(self._engine, self.run)
+        try:
+            base, forwarder = (self._builder.require(recipes.RECIPES[name]) for name in ("base", "forwarder"))
+            with told():
+                self._info = self._engine.client.info()
+        except BaseException:
+            self._engine.close()
+            raise
+        self._lock = threading.Lock()
+        self._services: list[DockerService] = []
+        self._witnesses: list[tuple[EchoWitness, Container]] = []
+        self._base = base
+        self._closed = False
+        self._reaper = Reaper(self._engine.address.url, self.run)
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="docker")
+        self._side: Future[Side] = self._pool.submit(Side, self._engine, self.run, forwarder)
+
+    @property
+    def isolation(self) -> Isolation:
+        return Isolation.PARTIAL if self.notes else Isolation.STRONG
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        lacking = [what for key, what in _BOUNDS.items() if not self._info.get(key)]
+        if not any("seccomp" in option for option in self._info.get("SecurityOptions") or ()):
+            lacking.append("system calls (seccomp)")
+        return (f"Docker runtime: this engine does not bound {', '.join(lacking)}.",) if lacking else ()
+
+    def build(self, staged: Staged) -> None:
+        self._builder.build(staged)
+
+    def launch(self, staged: Staged, environment: Mapping[str, str], *, name: str, port: int = 0) -> DockerService:
+        built = self._builder.of(staged)
+        side = self._side.result()
+        slot = side.take(port)
+        launch = Launch(name, built.image, built.argv, _environment(slot) | dict(environment), FUNCTIONAL,
+                        has_init=built.has_init)  # fmt: skip
+        try:
+            service = DockerService(self._engine, self.run, side, slot, launch)
+        except BaseException:
+            side.give_back(slot)
+            raise
+        with self._lock:
+            self._services.append(service)
+        return service
+
+    def witness(self) -> EchoWitness:
+        side = self._side.result()
+        slot = side.take()
+        plan = Plan(
+            image=self._base,
+            command=[WITNESS],
+            profile=FUNCTIONAL,
+            environment=_environment(slot),
+            network=side.inner.name,
+            endpoint=side.inner.endpoint(slot.number),
+        )
+        container = Container(self._engine, self.run, plan)
+        started = self._pool.submit(container.start)
+
+        def end() -> None:
+            with contextlib.suppress(EnvironmentProblem):
+                started.result()
+            container.remove()
+
+        witness = EchoWitness(end, LOOPBACK, slot.host_port)
+        with self._lock:
+            self._witnesses.append((witness, container))
+        return witness
+
+    def close(self) -> None:
+        with self._lock:
+            is_first, self._closed = not self._closed, True
+        if not is_first:
+            return
+        is_clean = False
+        try:
+            self._remove_all()
+            is_clean = True
+        finally:
+            self._reaper.stand_down(is_clean=is_clean)
+            self._engine.close()
+
+    def _remove_all(self) -> None:
+        """Containers first, then what they were on; what fails does not keep the rest from being tried.
+
+        Raises:
+            EnvironmentProblem: the engine does not answer any more.
+        """
+        ends = [witness.close for witness, _ in self._witnesses] + [service.close for service in self._services]
+        with ThreadPoolExecutor(CLOSERS) as pool:
+            for end in [pool.submit(end) for end in ends]:
+                end.result()
+        self._pool.shutdown(wait=True)
+        if self._side.exception() is None:
+            self._side.result().close()
+        self._builder.close()
+
+
+_BOUNDS = {"MemoryLimit": "memory", "PidsLimit": "the number of processes", "CpuCfsQuota": "CPU time"}
+
+
+def _environment(slot: Slot) -> dict[str, str]:
+    """All that a service gets to see of ours; PATH is the image's own."""
+    return {
+        "HOME": "/tmp",  # noqa: S108 - inside the container
+        "TMPDIR": "/tmp",  # noqa: S108
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOST": EVERYWHERE,
+        "PORT": str(slot.service_port),
+        "DATA_DIR": "/data",
+    }

@@ -1,0 +1,210 @@
+"""One running service in a container: its log, its readiness, and the faults it can suffer."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labrunner.model.outcome import Failure
+from labrunner.model.result import Startup
+from labrunner.model.status import Reason
+from labrunner.ports.runtime import Exit, NotStarted
+from labrunner.runtimes import readiness
+from labrunner.runtimes.docker.container import CannotExecute, Plan
+from labrunner.runtimes.docker.life import Life
+from labrunner.runtimes.listeners import TABLES, Listener, listening
+from labrunner.runtimes.log import Log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labrunner.model.lab import ServiceSpec
+    from labrunner.runtimes.docker.engine import Engine
+    from labrunner.runtimes.docker.forwarder import Slot
+    from labrunner.runtimes.docker.labels import Run
+    from labrunner.runtimes.docker.profile import Profile
+    from labrunner.runtimes.docker.side import Side
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the container, on a network of its own
+POLL_SECONDS = 0.005
+POLL_PATIENCE = 1.0
+"""Seconds that one readiness question may take; a hanging answer must not use up the whole deadline."""
+LOG_LAG = 0.1
+"""Seconds that a line may take from the service's write to our read."""
+INIT = "/opt/lab/lab-init"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Everything that starting takes.
+
+    Attributes:
+        argv: program and arguments; empty for what the image itself starts.
+        environment: all of it.
+        has_init: whether the image holds lab-init.
+    """
+
+    name: str
+    image: str
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    profile: Profile
+    has_init: bool
+
+
+class DockerService:
+    """Satisfies `labrunner.ports.Service`.
+
+    Args:
+        engine: where.
+        run: bears its labels.
+        side: whose network it is in.
+        slot: its address; given back at its end.
+        launch: what to start.
+
+    Raises:
+        NotStarted: its program cannot be executed.
+        EnvironmentProblem: the engine cannot.
+    """
+
+    def __init__(self, engine: Engine, run: Run, side: Side, slot: Slot, launch: Launch) -> None:
+        self._side = side
+        self._slot = slot
+        self._launch = launch
+        self._closed = False
+        self._log = Log(hide="/app/")
+        command = [INIT, *launch.argv] if launch.has_init else list(launch.argv) or None
+        plan = Plan(
+            image=launch.image,
+            command=command,
+            profile=launch.profile,
+            environment=launch.environment,
+            network=side.inner.name,
+            endpoint=side.inner.endpoint(slot.number),
+            workdir="/app" if launch.has_init else None,
+        )
+        try:
+            self._life = Life(engine, run, plan, self._log, has_init=launch.has_init)
+        except CannotExecute as fault:
+            raise NotStarted(self._not_executable(str(fault))) from None
+
+    @property
+    def name(self) -> str:
+        return self._launch.name
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self._slot.host_port}"
+
+    @property
+    def container_id(self) -> str:
+        """For tests and diagnosis."""
+        return self._life.container.id
+
+    def wait_ready(self, spec: ServiceSpec) -> float:
+        within = spec.ready_within_ms / 1000
+        glance = readiness.Glance()
+        while (elapsed := time.monotonic() - self._life.started_at) < within:
+            patience = min(POLL_PATIENCE, within - elapsed + POLL_SECONDS)
+            glance = readiness.look(LOOPBACK, self._slot.host_port, spec.ready, patience)
+            if glance.status == 200:
+                return time.monotonic() - self._life.started_at
+            if self._life.wait_exit(POLL_SECONDS) is not None:
+                raise NotStarted(self._ended())
+        raise NotStarted(self._not_ready(glance, spec, within), deadline=within)
+
+    def _ended(self) -> Startup:
+        time.sleep(LOG_LAG)
+        seconds = self._life.exited_at - self._life.started_at
+        log = self.log(self._life.started_at, time.monotonic())
+        startup = readiness.ended(self._life.exit_code or 0, seconds, log)
+        limit = self.limit()
+        return startup if limit is None else readiness.at_limit(startup, limit, self._measure(limit))
+
+    def _not_ready(self, glance: readiness.Glance, spec: ServiceSpec, within: float) -> Startup:
+        """The port proxy accepts for everybody, so who listens is asked inside."""
+        found = self._listeners()
+        port = self._slot.service_port
+        reachable = {EVERYWHERE, "::", self._side.inner.host(self._slot.number)}
+        is_up = any(listener.port == port and listener.address in reachable for listener in found)
+        log = self.log(self._life.started_at, time.monotonic())
+        startup = readiness.not_ready(
+            dataclasses.replace(glance, connected=is_up),
+            found,
+            host=EVERYWHERE,
+            port=port,
+            target=spec.ready,
+            seconds=within,
+            log=log,
+        )
+        limit = self.limit()
+        return startup if limit is None else readiness.at_limit(startup, limit, self._measure(limit))
+
+    def _listeners(self) -> list[Listener]:
+        text = self._life.container.run_inside(["cat", *(f"/proc/net/{table}" for table in TABLES)])
+        # The engine's own resolver listens on 127.0.0.11 in every container.
+        return [listener for _, listener in listening(text) if listener.address != "127.0.0.11"]
+
+    def _not_executable(self, why: str) -> Startup:
+        command = " ".join(self._launch.argv) or "the image's own command"
+        return Startup(
+            Reason.CRASHED,
+            Failure(
+                "a command that can be executed",
+                f"`{command}` cannot be started: {why.lower()}",
+                "Check `run` in solution.toml; it is an array: program and arguments, run in the solution's directory.",
+            ),
+        )
+
+    def _measure(self, limit: Reason) -> str:
+        profile = self._launch.profile
+        if limit is Reason.OOM:
+            return f"{profile.memory >> 20} MiB of memory"
+        return f"{profile.processes} threads and processes"
+
+    def epitaph(self) -> str | None:
+        code = self._life.exit_code
+        return None if code is None else readiness.describe_exit(code)
+
+    def limit(self) -> Reason | None:
+        return self._life.limit()
+
+    def log(self, since: float, until: float) -> tuple[str, ...]:
+        return self._log.between(since, until + LOG_LAG)
+
+    def follow(self, listener: Callable[[str], None]) -> None:
+        self._log.follow(listener)
+
+    def stop(self, within: float) -> Exit:
+        began = time.monotonic()
+        if self._life.exit_code is None:
+            self._life.term()
+        code = self._life.wait_exit(within)
+        seconds = time.monotonic() - began
+        if code is None:
+            self.kill()
+        return Exit(code, seconds)
+
+    def kill(self) -> None:
+        self._life.kill()
+
+    def pause(self) -> None:
+        self._life.pause()
+
+    def resume(self) -> None:
+        self._life.resume()
+
+    def start_again(self) -> None:
+        try:
+            self._life.start_again()
+        except CannotExecute as fault:
+            raise NotStarted(self._not_executable(str(fault))) from None
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._life.close()
+            self._side.give_back(self._slot)

@@ -1,0 +1,73 @@
+"""Which runtime a run gets. Nothing heavy is loaded for one that is not picked."""
+
+from __future__ import annotations
+
+import http.client
+from typing import TYPE_CHECKING
+
+from labrunner.errors import EnvironmentProblem
+from labrunner.model.lab import Language
+from labrunner.runtimes.docker import address, recipes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from labrunner.ports.runtime import Runtime
+
+CHOICES = ("auto", "docker", "process")
+
+
+def pick(choice: str, language: Language, cache: Path, work: Path, *, strict: bool = False) -> Runtime:
+    """The runtime for a solution in `language`.
+
+    Args:
+        choice: one of `CHOICES`.
+        language: of the solution.
+        cache: where builds are kept between runs.
+        work: the run's private folder.
+        strict: never fall back from Docker without being told to (a grade).
+
+    Raises:
+        EnvironmentProblem: the runtime that was asked for cannot be had.
+    """
+    if choice == "auto":
+        why_not = without_docker(language)
+        if why_not is not None and strict:
+            raise why_not
+        choice = "docker" if why_not is None else "process"
+    if choice == "docker":
+        from labrunner.runtimes.docker.runtime import DockerRuntime
+
+        return DockerRuntime()
+    if language is Language.DOCKERFILE:
+        raise EnvironmentProblem("A solution with a Dockerfile of its own runs in the Docker runtime only.",
+                                 "Use --runtime docker; `lab doctor` says what it lacks.")  # fmt: skip
+    from labrunner.runtimes.process.runtime import ProcessRuntime
+
+    return ProcessRuntime(cache, work)
+
+
+def without_docker(language: Language) -> EnvironmentProblem | None:
+    """Why a solution in `language` cannot run in containers here; None when it can."""
+    if language is Language.OTHER:
+        return EnvironmentProblem("A solution in the language 'other' runs with what is on this machine.")
+    try:
+        where = address.reach()
+        lacking = recipes.missing(where.url, recipes.needed(language))
+    except EnvironmentProblem as fault:
+        return fault
+    except (OSError, http.client.HTTPException) as fault:
+        return EnvironmentProblem(f"The Docker engine does not answer: {fault}.")
+    if lacking:
+        names = ", ".join(recipe.name for recipe in lacking)
+        return EnvironmentProblem(f"Docker is here, but the images are not built yet ({names}).",
+                                  "Type `lab images build` once.")  # fmt: skip
+    return None
+
+
+def fallback(choice: str, language: Language) -> str:
+    """One line for a user whom ``auto`` gives the process runtime: what that means and what to type; else nothing."""
+    why_not = without_docker(language) if choice == "auto" else None
+    if why_not is None or language is Language.OTHER:
+        return ""
+    return f"Without containers (process runtime): nothing is kept from this machine. {why_not.message} {why_not.hint}"
