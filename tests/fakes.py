@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from labrunner.model.lab import ServiceSpec
     from labrunner.model.solution import Staged
+    from labrunner.model.status import Reason
     from labrunner.ports import Bench
 
 
@@ -28,6 +29,7 @@ class FakeService:
         self.url = f"http://{name}"
         self.refusals = refusals if refusals is not None else []
         self.ending: str | None = None
+        self.starved_of: Reason | None = None
         self.starts = 1
         self.calls: list[str] = []
 
@@ -42,6 +44,9 @@ class FakeService:
 
     def epitaph(self) -> str | None:
         return self.ending
+
+    def limit(self) -> Reason | None:
+        return self.starved_of
 
     def log(self, since: float, until: float) -> tuple[str, ...]:
         return (f"{self.name} says",)

@@ -220,7 +220,7 @@ def test_a_service_started_by_hand_is_the_one_that_is_graded(greeter: Lab, refer
     solution = manifest.read(reference)
     environments = []
     for _ in range(2):
-        with running(greeter, solution, "seed", port, lambda line: None) as session:
+        with running(greeter, solution, "seed", "process", port, lambda line: None) as session:
             assert session.url == f"http://127.0.0.1:{port}"
             environments.append(session.environment)
             with urllib.request.urlopen(f"{session.url}/hello/you", timeout=30) as answer:
