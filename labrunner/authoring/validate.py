@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labrunner.authoring import cases as authors
+from labrunner.catalog.rulebook import rules
 from labrunner.model.status import Status
 from labrunner.model.validation import CaseKind, CaseReport, LabReport
 from labrunner.solution import manifest
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from labrunner.model.result import CheckResult, Result
     from labrunner.model.solution import Solution
 
+MOST_UNDECIDED = 0.05
+"""Share of the verdicts on correct solutions that may be inconclusive, also under load."""
 _FAILING = {Status.FAILED, Status.LIMIT}
 
 
@@ -51,7 +54,7 @@ def validate(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     ordered = tuple(reports[f"{case.kind}/{case.name}"] for case in found)
-    yield LabReport(lab.id, ordered, tuple(_never_failed(lab, ordered)))
+    yield LabReport(lab.id, ordered, (*_never_failed(lab, ordered), *_too_undecided(ordered), *_unwritten_rules(lab)))
 
 
 def _report(lab: Lab, case: Case, grade: Callable[[Solution, str], Result], runs: int, seed: str) -> CaseReport:
@@ -122,3 +125,20 @@ def _never_failed(lab: Lab, reports: Sequence[CaseReport]) -> Iterator[str]:
     for check in lab.checks:
         if check.id not in killers:
             yield f"{check.id}: no mutant fails it, so nothing proves that it can fail."
+
+
+def _too_undecided(reports: Sequence[CaseReport]) -> Iterator[str]:
+    """Correct solutions must get verdicts, also on a busy machine."""
+    good = [report for report in reports if report.kind in {CaseKind.REFERENCE, CaseKind.ACCEPTED}]
+    unsure, verdicts = sum(report.inconclusive for report in good), sum(report.verdicts for report in good)
+    if unsure > verdicts * MOST_UNDECIDED:
+        yield f"{unsure} of {verdicts} verdicts on correct solutions are inconclusive; at most 1 in 20 may be."
+
+
+def _unwritten_rules(lab: Lab) -> Iterator[str]:
+    """Rules that a check cites, but that a learner cannot read."""
+    written = rules(lab)
+    for check in lab.checks:
+        for rule in check.rules:
+            if rule not in written:
+                yield f"{check.id} cites the rule {rule}, which README.md does not have as a heading."

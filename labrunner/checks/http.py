@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 DEADLINE = 5.0
 """Seconds for a whole exchange, unless the check says otherwise."""
+IDLE_SECONDS = 2.0
+"""No usual server ends a connection that was idle for a shorter time."""
 SHOWN_BYTES = 2000
 _JSON_TYPES = {"application/json", "application/problem+json"}
 
@@ -167,7 +169,7 @@ class Client:
                 response.close()
         except Exception as fault:  # noqa: BLE001 - sorted there; what is not the service's doing goes on as it is
             DIARY.note_exchange(time.monotonic() - sent)
-            _judge(fault, outline, deadline)
+            _judge(fault, outline, deadline, is_silent=self._transport.heard_nothing)
         answered = time.monotonic()
         DIARY.note_exchange(answered - sent)
         fields = tuple(
@@ -203,7 +205,7 @@ def _complete(
     )
 
 
-def _judge(fault: Exception, outline: Exchange, deadline: float) -> NoReturn:
+def _judge(fault: Exception, outline: Exchange, deadline: float, *, is_silent: bool) -> NoReturn:
     """Turn what the transport raised into how the check ends."""
     seconds = time.monotonic() - outline.sent
 
@@ -229,8 +231,9 @@ def _judge(fault: Exception, outline: Exchange, deadline: float) -> NoReturn:
         raise fault
     if isinstance(fault, httpcore.RemoteProtocolError | httpcore.NetworkError):
         why = "Each request gets one complete HTTP answer."
+        got = str(fault) or "the connection broke"
         raise Broken(
-            failure("a valid HTTP/1.1 answer", str(fault) or "the connection broke", why), Reason.PROTOCOL_ERROR
+            failure("a valid HTTP/1.1 answer", got, why), Reason.PROTOCOL_ERROR, IDLE_SECONDS if is_silent else 0.0
         ) from None
     raise fault
 

@@ -51,7 +51,16 @@ class Exceeded(Verdict):
 
 
 class Broken(Verdict):
-    """The connection broke without a valid answer. The runner finds out whether the service died."""
+    """The connection broke without a valid answer. The runner finds out whether the service died.
+
+    Attributes:
+        deadline: seconds, or 0. Set when not one byte of an answer came: a correct server may end a connection that has
+            been idle for so long, and a stalled client is idle; so that counts as an exceeded deadline does.
+    """
+
+    def __init__(self, failure: Failure, reason: Reason, deadline: float = 0.0) -> None:
+        super().__init__(failure, reason)
+        self.deadline = deadline
 
 
 class Undecided(Exception):

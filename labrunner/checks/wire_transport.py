@@ -120,5 +120,10 @@ class WireTransport(httpx.BaseTransport):
         )
         return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
 
+    @property
+    def heard_nothing(self) -> bool:
+        """Whether not one byte of the last exchange's answer came."""
+        return self._budget.bytes_left == BYTES
+
     def close(self) -> None:
         self._pool.close()

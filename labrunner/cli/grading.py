@@ -73,14 +73,14 @@ class Run:
         return exit_code(fold.result)
 
     def _finish(self, result: Result, outputs: list[tuple[str, Path | None]], progress: Progress | None) -> None:
-        """Keep it, show it, write it; the cleaning up comes after that."""
+        """Show it, keep it, write it; the cleaning up comes after that."""
         from labrunner.reports import json, terminal
         from labrunner.reports.formats import RENDERERS
 
+        terminal.show(result, terminal.console(to_stderr=_uses_stdout(outputs)))
         if progress is not None:
             verdicts = {check.id: check.status.value for check in result.checks if check.status is not Status.SKIPPED}
             progress.save(json.render(result), result.seed, verdicts)
-        terminal.show(result, terminal.console(to_stderr=_uses_stdout(outputs)))
         for name, path in outputs:
             data = RENDERERS[name](result)
             if path is None:

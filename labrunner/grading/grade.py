@@ -82,8 +82,10 @@ class Grading:
             assert staged is not None
             yield PhaseStarted(Phase.BUILD)
             build_began = time.monotonic()
-            self._rooms.runtime.build(staged)
-            build_seconds = time.monotonic() - build_began
+            try:
+                self._rooms.runtime.build(staged)
+            finally:
+                build_seconds = time.monotonic() - build_began
             yield PhaseEnded(Phase.BUILD, build_seconds)
             session = Session(self._rooms, order.lab, staged, order.start_tries)
             yield PhaseStarted(Phase.START)
@@ -130,3 +132,6 @@ class Grading:
         missing = [check for check in self._order.asked if check not in held]
         if missing:
             raise SuiteBroken(f"lab.toml names {', '.join(missing)}, but no check of that name is there")
+        unnamed = sorted(held - {check.id for check in self._order.lab.checks})
+        if unnamed:
+            raise SuiteBroken(f"it holds {', '.join(unnamed)}, which lab.toml does not name")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labrunner.grading.bench import OwnServices
 from labrunner.model.outcome import Attempt, Failure, Outcome, Sight
-from labrunner.model.status import Reason
+from labrunner.model.status import Reason, Status
 from labrunner.rules.verdict import Seen, settle
 
 if TYPE_CHECKING:
@@ -27,20 +28,29 @@ _AT_LIMIT = {
 }
 
 
-def judge(session: Session, check: Check) -> Outcome | None:
-    """The verdict on `check`; None when the shared service died meanwhile, which proves nothing while others ran too."""
+@dataclass(frozen=True, slots=True)
+class Death:
+    """The shared service died during this try, which proves nothing while other checks ran too."""
+
+    attempt: Attempt
+
+
+def judge(session: Session, check: Check) -> Outcome | Death:
+    """The verdict on `check`, or the try during which the shared service died."""
     tries: list[Seen] = []
     while True:
         epoch = session.epoch
         seen = _try(session, check, len(tries))
-        if seen is None or (seen.attempt.sight is not Sight.PASSED and session.epoch != epoch):
-            return None
+        if isinstance(seen, Death):
+            return seen
+        if seen.attempt.sight is not Sight.PASSED and session.epoch != epoch:
+            return Death(seen.attempt)
         tries.append(seen)
         if outcome := settle(tries):
             return outcome
 
 
-def _try(session: Session, check: Check, number: int) -> Seen | None:
+def _try(session: Session, check: Check, number: int) -> Seen | Death:
     shared = session.service
     bench = OwnServices(session.launch, session.lab.service, check.slug)
     told = {"name": shared.name, "url": shared.url, "env": session.environment}
@@ -48,7 +58,7 @@ def _try(session: Session, check: Check, number: int) -> Seen | None:
         attempt = session.suite.run(check.id, attempt=number, service=told, bench=bench)
         if attempt.sight not in {Sight.PASSED, Sight.ERRORED, Sight.UNDECIDED}:
             if _died(shared, attempt.sight is Sight.BROKEN):
-                return None
+                return Death(attempt)
             attempt = _with_evidence(attempt, {shared.name: shared, **bench.services})
         return Seen(attempt, session.witness.worst(attempt.started, attempt.ended))
     finally:
@@ -77,7 +87,7 @@ def _with_evidence(attempt: Attempt, services: dict[str, Service]) -> Attempt:
     reason = attempt.reason
     if attempt.sight is Sight.BROKEN and service and _died(service, is_suspicious=True):
         failure = dataclasses.replace(failure, got=f"the service {service.epitaph()} during this request")
-        reason = Reason.CRASHED
+        reason, attempt = Reason.CRASHED, dataclasses.replace(attempt, deadline=0.0)
     may_be_starved = last is not None and (last.status is None or last.status >= 500)
     if service and may_be_starved and (limit := service.limit()):
         failure = dataclasses.replace(failure, got=f"{failure.got}; {_AT_LIMIT[limit]}")
@@ -85,14 +95,26 @@ def _with_evidence(attempt: Attempt, services: dict[str, Service]) -> Attempt:
     return dataclasses.replace(attempt, failure=failure, reason=reason)
 
 
-def crashed(session: Session, check: Check, since: float) -> Outcome:
+def crashed(session: Session, death: Death) -> Outcome:
     """The verdict on a check that ran alone while the shared service died."""
+    attempt = death.attempt
     epitaph = session.service.epitaph() or "ended"
     reason = session.service.limit() or Reason.CRASHED
     failure = Failure(
         expected="a service that keeps running, whatever it is asked",
         got="; ".join([f"the service {epitaph} while this check ran alone", *filter(None, [_AT_LIMIT.get(reason)])]),
         why="One bad request must not end the service for everybody. Its last words are below.",
-        log=session.service.log(since, time.monotonic()),
+        exchanges=attempt.failure.exchanges if attempt.failure else (),
+        log=session.service.log(attempt.started - LOG_BEFORE, attempt.ended),
     )
-    return Outcome(reason.status, reason, failure, tries=1, seconds=time.monotonic() - since, note=check.title)
+    return Outcome(reason.status, reason, failure, tries=1, seconds=attempt.ended - attempt.started)
+
+
+def not_run(session: Session, deaths: int) -> Outcome:
+    """The verdict on a check that was not worth trying any more."""
+    failure = Failure(
+        expected="a service that keeps running, whatever it is asked",
+        got=f"it was not asked: the service had died {deaths} times by then, the last time it {session.service.epitaph()}",
+        why="Mend the check that ends the service first.",
+    )
+    return Outcome(Status.FAILED, Reason.CRASHED, failure)

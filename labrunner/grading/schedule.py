@@ -6,11 +6,10 @@ suspects run one at a time, so that the one that kills it is found and the other
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
-from labrunner.grading.judge import crashed, judge
+from labrunner.grading.judge import Death, crashed, judge, not_run
 from labrunner.model.event import CheckEnded, CheckStarted, Event
 from labrunner.model.outcome import Outcome
 from labrunner.model.status import Status
@@ -46,7 +45,7 @@ class Schedule:
         self._stage_of = {c.id: index for index, stage in enumerate(session.lab.stages) for c in stage.checks}
         self._stop_early = stop_early
         self._jobs = jobs
-        self._running: dict[Future[Outcome | None], Check] = {}
+        self._running: dict[Future[Outcome | Death], Check] = {}
         self._suspects: list[Check] = []
         self._verdicts: dict[str, Status] = {}
         self._held: list[tuple[Check, Outcome]] = []
@@ -139,7 +138,7 @@ class Schedule:
         for future in done:
             check = self._running.pop(future)
             outcome = future.result()
-            if outcome is None:
+            if isinstance(outcome, Death):
                 self._suspects.append(check)
             else:
                 yield from self._end(check, outcome)
@@ -159,15 +158,15 @@ class Schedule:
                 return
         if self._suspects:
             check = self._suspects.pop(0)
-            began = time.monotonic()
             outcome = judge(session, check)
-            yield from self._end(check, outcome or crashed(session, check, began))
+            yield from self._end(check, crashed(session, outcome) if isinstance(outcome, Death) else outcome)
 
     def _give_up(self, refusal: NotStarted | None = None) -> Iterator[Event]:
-        for check in (*self._suspects, *self._waiting):
-            outcome = crashed(self._session, check, time.monotonic())
-            if refusal is not None:
-                reason = refusal.startup.reason
-                outcome = Outcome(reason.status, reason, refusal.startup.failure)
-            yield from self._end(check, outcome)
+        left = [*self._suspects, *self._waiting]
         self._suspects, self._waiting = [], []
+        outcome = not_run(self._session, self._revivals)
+        if refusal is not None:
+            reason = refusal.startup.reason
+            outcome = Outcome(reason.status, reason, refusal.startup.failure)
+        for check in left:
+            yield from self._end(check, outcome)

@@ -68,7 +68,7 @@ class Attempt:
     """One try of one check, as its child process reports it.
 
     Attributes:
-        deadline: seconds, for `Sight.EXCEEDED`.
+        deadline: seconds, for `Sight.EXCEEDED`; for `Sight.BROKEN` when silence alone is the evidence, else 0.
         note: for `UNDECIDED` and `ERRORED`: what the author should know.
         exchanges: how many requests were sent; none is no evidence.
         waited: seconds of declared waits.

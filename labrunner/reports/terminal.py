@@ -35,6 +35,7 @@ _MARKS = {
     Status.SKIPPED: ("·", "-", "dim"),
 }
 _BAD = {Status.FAILED, Status.LIMIT}
+_VERDICTS = _BAD | {Status.PASSED, Status.BLOCKED, Status.INCONCLUSIVE}
 MOST_FAILURES = 5
 """Failures told in full; a learner mends one at a time."""
 WIDEST = 96
@@ -95,6 +96,9 @@ class _Page:
             yield Text("✗ The service could not be tested", style="bold red")
             yield from self._failure(self._result.startup.failure)
             yield from self._closing()
+            return
+        if self._result.problem and not any(check.status in _VERDICTS for check in self._result.checks):
+            yield from self._problem()
             return
         yield Text()
         yield self._stages()
@@ -213,13 +217,17 @@ class _Page:
 
     def _remarks(self) -> Iterator[RenderableType]:
         for check in self._result.checks:
-            if check.status in {Status.ERRORED, Status.INCONCLUSIVE} and check.outcome.note:
+            is_news = check.outcome.note and check.outcome.note != self._result.problem
+            if check.status in {Status.ERRORED, Status.INCONCLUSIVE} and is_news:
                 first = check.outcome.note.splitlines()[0]
                 yield Text(f"\n{check.status.value}: {check.id}: {printable(first)}", style="yellow")
         if self._result.problem:
-            yield Text()
-            for line in self._result.problem.splitlines():
-                yield Text(printable(line), style="bold yellow")
+            yield from self._problem()
+
+    def _problem(self) -> Iterator[RenderableType]:
+        yield Text()
+        for line in self._result.problem.splitlines():
+            yield Text(printable(line), style="bold yellow")
 
     def _closing(self) -> Iterator[RenderableType]:
         result = self._result

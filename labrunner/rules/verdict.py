@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 EXCEEDED_TRIES = 3
 """So often must a deadline pass, with a healthy witness, before it is the service's fault."""
+WELL_SECONDS = 0.1
+"""A witness that always answers faster shows a machine that is not to blame."""
 TRIES = 6
 """No check is tried more often than this."""
 UNDECIDED_TRIES = 4
@@ -54,13 +56,13 @@ def settle(tries: Sequence[Seen]) -> Outcome | None:
         return _outcome(tries, Status.PASSED)
     if last.sight is Sight.ERRORED:
         return _outcome(tries, Status.ERRORED, note=last.note)
-    if last.sight in {Sight.FAILED, Sight.BROKEN}:
+    if last.sight is Sight.FAILED or (last.sight is Sight.BROKEN and not last.deadline):
         return _outcome(tries, Status.FAILED)
     return _of_repeats(tries)
 
 
 def _of_repeats(tries: Sequence[Seen]) -> Outcome | None:
-    exceeded = [seen for seen in tries if seen.attempt.sight is Sight.EXCEEDED]
+    exceeded = [seen for seen in tries if seen.attempt.sight in {Sight.EXCEEDED, Sight.BROKEN}]
     convicting = [seen for seen in exceeded if seen.witness_was_well]
     if len(convicting) >= EXCEEDED_TRIES:
         return _outcome(tries, Status.FAILED, by=convicting[-1].attempt)
@@ -68,6 +70,8 @@ def _of_repeats(tries: Sequence[Seen]) -> Outcome | None:
     if undecided >= UNDECIDED_TRIES or len(tries) >= TRIES:
         stalled = max((seen.witness_delay for seen in tries), default=0.0)
         note = tries[-1].attempt.note or "a deadline passed, but the machine itself was stalled"
+        if stalled < WELL_SECONDS:
+            note += "; the machine was well, so it is the service that answers too slowly for this check"
         return _outcome(tries, Status.INCONCLUSIVE, note=f"{note} (slowest witness answer: {stalled * 1e3:.0f} ms)")
     return None
 

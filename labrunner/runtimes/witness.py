@@ -57,19 +57,18 @@ class EchoWitness:
                     pass
 
     def _ask(self, connection: socket.socket) -> bool:
-        """Ask once, when it is due; a delay counts from then, so that a stall of the runner itself counts too."""
-        due = time.monotonic() + INTERVAL
+        """Ask once, when it is due; a delay counts from then, so that a stall of the runner itself counts too.
+
+        An answer that does not come (the witness is gone, or a port proxy accepted for nobody) stays due until one does.
+        """
         with self._lock:
-            self._due = due
-        answer = b""
-        try:
-            time.sleep(INTERVAL)
-            connection.sendall(b"?")
-            answer = connection.recv(1)
-        finally:
+            self._due = self._due or time.monotonic() + INTERVAL
+            due = self._due
+        time.sleep(INTERVAL)
+        connection.sendall(b"?")
+        answer = connection.recv(1)
+        if answer:
             with self._lock:
-                # A connection that a port proxy accepted for nobody, and closed, tells nothing of the machine.
-                if answer:
-                    self._answers.append((due, time.monotonic()))
+                self._answers.append((due, time.monotonic()))
                 self._due = None
         return bool(answer)

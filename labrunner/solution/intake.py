@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem
@@ -33,6 +34,8 @@ LEFT_OUT = {
     ".ruff_cache",
 }
 """Never part of a solution: ours, version control's, and what the build phase makes anew."""
+EDITORS_OWN = (".#*", "#*#", "*~", ".*.sw?")
+"""Locks and backups that an editor keeps beside an open file; some are links."""
 MAX_FILES = 5_000
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 32
@@ -80,9 +83,12 @@ def _walk(folder: str, prefix: str, depth: int) -> Iterator[_Entry]:
         raise EnvironmentProblem(f"{folder} cannot be read: {fault.strerror}.", "Check its permissions.") from None
     for entry in entries:
         name = f"{prefix}{entry.name}"
-        if entry.name in LEFT_OUT:
+        if entry.name in LEFT_OUT or any(fnmatch(entry.name, pattern) for pattern in EDITORS_OWN):
             continue
-        status = entry.stat(follow_symlinks=False)
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue  # it went while we walked
         if stat.S_ISDIR(status.st_mode):
             yield from _walk(entry.path, f"{name}/", depth + 1)
         elif stat.S_ISREG(status.st_mode):

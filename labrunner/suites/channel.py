@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import os
 import socket
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,11 @@ class Channel:
     def take_descriptor(self) -> int:
         """The oldest descriptor that came and was not taken yet."""
         return self._descriptors.popleft()
+
+    def close_untaken(self) -> None:
+        """Close the descriptors that came and were not taken: in a fork they are other checks'."""
+        while self._descriptors:
+            os.close(self._descriptors.popleft())
 
     def settimeout(self, seconds: float | None) -> None:
         """How long `lines` waits for more."""

@@ -137,6 +137,7 @@ class ForkServer:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             if sys.platform == "linux":
                 ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            self._channel.close_untaken()
             self._channel.close()
             channel = Channel(socket.socket(fileno=descriptor))
             channel.send({"pid": os.getpid()})
@@ -171,7 +172,9 @@ def _judged(raised: BaseException | None, facts: dict[str, Any]) -> Attempt:
                 Sight.EXCEEDED, reason=raised.reason, failure=raised.failure, deadline=raised.deadline, **facts
             )
         case Broken():
-            return Attempt(Sight.BROKEN, reason=raised.reason, failure=raised.failure, **facts)
+            return Attempt(
+                Sight.BROKEN, reason=raised.reason, failure=raised.failure, deadline=raised.deadline, **facts
+            )
         case Failed():
             return Attempt(Sight.FAILED, reason=raised.reason, failure=raised.failure, **facts)
         case Undecided():

@@ -73,7 +73,7 @@ def grading(wish: Wish) -> Iterator[Grading]:
 
         if wish.needs_strong_isolation and runtime.isolation is not Isolation.STRONG:
             raise EnvironmentProblem(
-                f"The {runtime.name} runtime isolates only in part ({runtime.isolation}), and a grade needs 'strong'.",
+                f"The isolation of the {runtime.name} runtime is '{runtime.isolation}' here, and a grade needs 'strong'.",
                 "Use --runtime docker, or accept that with --allow-weak-isolation; the result will say so.",
             )
         rooms = Rooms(runtime, suite)

@@ -311,9 +311,14 @@ def test_a_second_run_in_one_solution_is_refused(reference: Path, own_cache: Pat
     _told(done, 2, f"Another lab command (process {first.pid}) is at work")
 
 
-def test_the_doctor_finds_a_healthy_machine(tmp_path: Path) -> None:
-    """And says what it looked at."""
-    _told(lab("doctor", cwd=tmp_path), 0, "Python 3", "loopback connections work", "process runtime")
+def test_the_doctor_says_what_it_looked_at(tmp_path: Path) -> None:
+    """Each finding a line. What Docker lacks on this machine, or others left in it, is not this test's."""
+    done = lab("doctor", cwd=tmp_path)
+    assert done.code in {0, 4}
+    for words in ("✓ Python 3", "✓ loopback connections work", "✓ process runtime", "✓ cache at"):
+        assert words in done.out
+    assert (done.code == 4) == ("✗" in done.out)
+    assert "Traceback" not in done.err
 
 
 # -- the end, before the end --------------------------------------------------------------------------------------

@@ -22,8 +22,10 @@ def command(file: str | None, yes: bool, packs: tuple[Path, ...]) -> None:
     """
     solution, lab = solution_and_lab(packs)
     what = file or "every file of the scaffold"
-    if not yes:
-        click.confirm(f"Bring back {what} in {solution.path}? What is there is kept in a backup.", abort=True)
+    question = f"Bring back {what} in {solution.path}? What is there is kept in a backup."
+    if not yes and not click.confirm(question):
+        click.echo("Nothing was changed.")
+        return
     names, backup = scaffold.reset(lab, solution.language, solution.path, file)
     click.echo(f"Brought back {', '.join(names)}.")
     if backup.exists():

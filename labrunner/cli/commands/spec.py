@@ -26,5 +26,5 @@ def command(rule: str | None, packs: tuple[Path, ...]) -> None:
         return
     by_name = {name.upper(): text for name, text in found.items()}
     if rule.upper() not in by_name:
-        raise UnknownName("rule", rule, list(found), hint="See `lab spec`.")
+        raise UnknownName("rule", rule.upper(), list(found), hint="See `lab spec`.")
     click.echo(by_name[rule.upper()].lstrip("# "))

@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,8 @@ class ProcessRuntime:
         self._services: list[ProcessService] = []
         self._witnesses: list[EchoWitness] = []
         self._ports = Ports(HOST)
+        self._starting = threading.Lock()
+        self._closed = False
         # For the witness and the shared service: they start while the run is being prepared.
         self._supervisors = [Supervised(), Supervised()]
         self._spares = list(self._supervisors)
@@ -73,8 +76,12 @@ class ProcessRuntime:
     def launch(self, staged: Staged, environment: Mapping[str, str], *, name: str, port: int = 0) -> ProcessService:
         path = self._paths[staged.digest]
         argv = self._argv(staged, path)
-        data = self._folder(f"{name}-{len(self._services)}")
-        number = port or self._ports.reserve()
+        with self._starting:
+            if self._closed:
+                raise EnvironmentProblem("The run is over; nothing is started any more.")
+            supervised = self._supervisor()
+            data = self._folder(f"{name}-{len(self._supervisors)}-{len(self._spares)}")
+            number = port or self._ports.reserve()
         service = ProcessService(
             Launch(
                 name=name,
@@ -86,7 +93,7 @@ class ProcessRuntime:
                 host=HOST,
                 port=number,
             ),
-            self._supervisor(),
+            supervised,
         )
         self._services.append(service)
         return service
@@ -105,6 +112,8 @@ class ProcessRuntime:
         return witness
 
     def close(self) -> None:
+        with self._starting:
+            self._closed = True
         # All are told before any is waited for.
         for supervised in self._supervisors:
             supervised.hang_up()

@@ -114,7 +114,7 @@ class ProcessService:
         return readiness.ended(code or 0, self._supervised.exited_at - self._started_at, log)
 
     def epitaph(self) -> str | None:
-        code = self._supervised.exit_code
+        code = self._supervised.look()
         return None if code is None else readiness.describe_exit(code)
 
     def limit(self) -> Reason | None:

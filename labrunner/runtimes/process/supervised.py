@@ -50,6 +50,8 @@ class Supervised:
         self._news = threading.Condition()
         self._events: list[dict[str, Any]] = []
         self._gone = False
+        self._hung_up = False
+        self._main: int | None = None
         self._exit: int | None = None
         self.exited_at = 0.0
         self._commanding = threading.Lock()
@@ -62,12 +64,22 @@ class Supervised:
 
     @property
     def exit_code(self) -> int | None:
-        """How the service's first process ended, negative for a signal; None while it lives or before its start."""
+        """How the service's first process ended, negative for a signal; None while it lives or before its start.
+
+        Raises:
+            SupervisorGone: nobody can know any more.
+        """
+        self._refuse_when_gone()
         return self._exit
+
+    def look(self) -> int | None:
+        """`exit_code`, surely of this moment: what ended before this call is known after it."""
+        if self.exit_code is None:
+            self.command("look")
+        return self.exit_code
 
     def start(self, **command: Any) -> str:
         """Start the service; returns why that was impossible, or nothing."""
-        self._exit = None
         event = self._command({"do": "start", **command}, {"started", "not-started"})
         return str(event.get("why", ""))
 
@@ -76,13 +88,15 @@ class Supervised:
         return int(self._command({"do": name}, {"done"})["left"])
 
     def wait_exit(self, seconds: float) -> int | None:
-        """The exit code as soon as there is one, or None when the time is over."""
+        """The exit code as soon as there is one, or None when the time is over; raises like `exit_code`."""
         with self._news:
             self._news.wait_for(lambda: self._exit is not None or self._gone, seconds)
+        self._refuse_when_gone()
         return self._exit
 
     def hang_up(self) -> None:
         """Tell it to end with everything below it; `close` waits for that."""
+        self._hung_up = True
         with contextlib.suppress(OSError):
             assert self._process.stdin is not None
             self._process.stdin.close()
@@ -112,6 +126,10 @@ class Supervised:
                 raise SupervisorGone("The supervisor of a service is gone or does not answer.")
             return event
 
+    def _refuse_when_gone(self) -> None:
+        if self._gone and self._exit is None and not self._hung_up:
+            raise SupervisorGone("The supervisor of a service was ended by somebody else.", "Try again.")
+
     def _answer(self, answers: set[str]) -> dict[str, Any] | None:
         return next((event for event in self._events if event["event"] in answers), None)
 
@@ -120,7 +138,10 @@ class Supervised:
             for line in events:
                 event = json.loads(line)
                 with self._news:
-                    if event["event"] == "exit":
+                    if event["event"] == "started":
+                        self._main, self._exit = event["pid"], None
+                    # News of an earlier process may come late; it says nothing of this one.
+                    if event["event"] == "exit" and event["pid"] == self._main:
                         self._exit = event["code"]
                         self.exited_at = time.monotonic()
                     self._events.append(event)

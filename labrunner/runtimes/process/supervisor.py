@@ -5,8 +5,8 @@ end of file means that the runner is gone, however it went. Events go as JSON li
 goes to LOG. On Linux it is a *subreaper*: whatever daemonises below it becomes its child, and is found and killed;
 elsewhere it kills the service's process group, from which a daemon can escape.
 
-Commands: start {argv, env, cwd, limits, user}, kill, pause, resume, term.
-Events: started {pid}, not-started {why}, exit {code}, done {command, left}. `code` is negative for a signal.
+Commands: start {argv, env, cwd, limits, user}, kill, pause, resume, term, look (tell an exit before `done`).
+Events: started {pid}, not-started {why}, exit {pid, code}, done {command, left}. `code` is negative for a signal.
 """
 
 from __future__ import annotations
@@ -87,6 +87,8 @@ class Supervisor:
         if name == "start":
             self.start(command)
             return
+        if name == "look":
+            self.reap()
         left = 0
         if name == "kill":
             left = self.kill_all()
@@ -149,8 +151,9 @@ class Supervisor:
         self.bury()
         if self.ended is not None:
             self.kill_all()
-            code, self.main, self.ended = self.ended, None, None
-            self.tell(event="exit", code=code)
+            pid, code = self.main, self.ended
+            self.main = self.ended = None
+            self.tell(event="exit", pid=pid, code=code)
 
     def bury(self) -> bool:
         """Wait for every dead child; True while one is left.
