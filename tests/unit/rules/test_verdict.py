@@ -34,7 +34,7 @@ def test_no_evidence_is_errored_never_passed() -> None:
 @pytest.mark.parametrize("delay", [WELL, STALLED])
 def test_a_mismatch_is_sound_in_one_try_whatever_the_machine(sight: Sight, delay: float) -> None:
     """C-18: what no correct solution can do needs neither repeat nor witness."""
-    outcome = settle([seen(sight, delay)])
+    outcome = settle([seen(sight, delay, deadline=0.0)])
     assert outcome is not None
     assert outcome.status is Status.FAILED
     assert outcome.reason is Reason.MISMATCH
@@ -130,3 +130,18 @@ def test_every_sequence_of_tries_settles_soundly_within_the_bound(history: list[
         assert len(convicting) >= EXCEEDED_TRIES
     if outcome is not None and outcome.status is Status.INCONCLUSIVE:
         assert all(item.attempt.sight in {Sight.EXCEEDED, Sight.UNDECIDED} for item in tries)
+
+
+def test_silence_alone_counts_as_a_deadline_does() -> None:
+    """A connection closed without one byte: a server may end an idle one, and a stalled client is idle."""
+    silent = seen(Sight.BROKEN, WELL, deadline=2.0)
+    assert settle([silent]) is None
+    assert settle([silent, silent]) is None
+    convicted = settle([silent, silent, silent])
+    assert convicted is not None
+    assert convicted.status is Status.FAILED
+    stalled = seen(Sight.BROKEN, STALLED, deadline=2.0)
+    spared = settle([stalled] * 4)
+    assert spared is not None
+    assert spared.status is Status.INCONCLUSIVE
+    assert settle([silent, seen(Sight.PASSED)]) is not None
