@@ -19,6 +19,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labrunner.catalog.packs import Catalog
+from labrunner.model.solution import Staged
+from labrunner.runtimes.process.runtime import ProcessRuntime
+from labrunner.solution import manifest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -103,11 +108,6 @@ def _suite(folder: Path) -> list[Row]:
 
 def _readiness(folder: Path) -> list[Row]:
     """`wait_ready` of the process runtime against a bare, tight poll of the same program."""
-    from labrunner.catalog.packs import Catalog
-    from labrunner.model.solution import Staged
-    from labrunner.runtimes.process.runtime import ProcessRuntime
-    from labrunner.solution import manifest
-
     lab = Catalog().lab("rate-limiting")
     solution = manifest.read(REFERENCE)
     work = folder / "work"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import string
 
 HOUR = 3_600_000
 MINUTE = 60_000
@@ -39,19 +40,37 @@ PURPOSES = {
 """Window in ms by purpose; a check finds its policy by the purpose's place in POLICIES."""
 LARGE = {"bad-cost"}
 """Purposes whose quota must allow the largest cost."""
+ROOMY = {"client-id-bytes"}
+"""Purposes whose quota must outlast every try of the check (`labrunner.rules.verdict.TRIES`): it has clients whose names
+it cannot choose anew."""
 
 
 def environment(rng: random.Random) -> dict[str, str]:
     """``POLICIES``: names that tell nothing, quotas that differ from run to run."""
-    names = rng.sample(range(1000, 10_000), len(PURPOSES))
+    names = _names(rng)
     tables = {purpose: _table(purpose, window_ms, rng) for purpose, window_ms in PURPOSES.items()}
-    # Only equal policies show whether they share what was spent.
+    # Only equal policies show whether they share what was spent; only names of which one continues the other show
+    # whether a key that is joined of policy and client can be taken apart again.
     tables["policies-apart-twin"] = tables["policies-apart"]
-    return {"POLICIES": json.dumps({f"p{number}": table for number, table in zip(names, tables.values(), strict=True)})}
+    names["policies-apart-twin"] = f"{names['policies-apart']}-{names['policies-apart']}"
+    return {"POLICIES": json.dumps({names[purpose]: table for purpose, table in tables.items()})}
+
+
+def policy_name(rng: random.Random) -> str:
+    """Letters, digits and a hyphen: all that a name may be made of."""
+    return "-".join("".join(rng.choices(string.ascii_lowercase + string.digits, k=3)) for _ in range(2))
+
+
+def _names(rng: random.Random) -> dict[str, str]:
+    names: set[str] = set()
+    while len(names) < len(PURPOSES):
+        names.add(policy_name(rng))
+    return dict(zip(PURPOSES, sorted(names), strict=True))
 
 
 def _table(purpose: str, window_ms: int, rng: random.Random) -> dict[str, object]:
-    limit = rng.randint(1200, 9000) if purpose in LARGE else rng.randint(4, 9)
+    least, most = (1200, 9000) if purpose in LARGE else (8, 12) if purpose in ROOMY else (4, 9)
+    limit = rng.randint(least, most)
     # Whole windows other than a power of ten tell T and w apart from constants.
     window = window_ms if window_ms == SECOND else window_ms + SECOND * rng.randint(1, 50)
     return {"algorithm": "fixed-window", "limit": limit, "window_ms": window}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import http_sf
 from vocabulary import Filled, Limiter, Policy, header, whole_number
@@ -11,6 +12,8 @@ from vocabulary import Filled, Limiter, Policy, header, whole_number
 from labrunner.checks import GRANULARITY, Answer, fail, undecided, wait_until
 
 SOONEST = "A client that comes back when it was told to must be served, and must not wait longer than needed."
+PART_OVER = 0.15
+SECOND_OVER = 1.05
 FIELDS = "Clients read RateLimit fields before they run into the limit."
 
 
@@ -34,7 +37,11 @@ def left_of_window(policy: Policy, filled: Filled, answer: Answer) -> Span:
 def test_retry_after_ms(limiter: Limiter) -> None:
     """RL-9: retry_after_ms is the shortest wait that helps."""
     policy, client = limiter.policy("retry-after-ms"), limiter.new_client()
-    filled = limiter.fill(policy, client)
+    # In one request, so that the moment at which the window opened is known as well as can be.
+    spent = limiter.admit(policy, client, cost=policy.limit)
+    filled = Filled(spent, spent)
+    # Enough of the window is over to tell what is left of it from its whole length.
+    wait_until(spent.answered + PART_OVER)
     answer = limiter.deny(policy, client)
     span = left_of_window(policy, filled, answer)
     got = whole_number(answer, "retry_after_ms", SOONEST)
@@ -46,7 +53,8 @@ def test_retry_after_ms(limiter: Limiter) -> None:
 def test_retry_after(limiter: Limiter) -> None:
     """RL-9: Retry-After is the same wait in seconds, rounded up."""
     policy, client = limiter.policy("retry-after"), limiter.new_client()
-    limiter.fill(policy, client)
+    filled = limiter.fill(policy, client)
+    wait_until(filled.last.answered + PART_OVER)
     answer = limiter.deny(policy, client)
     wait_ms = whole_number(answer, "retry_after_ms", SOONEST)
     if wait_ms % 1000 == 0:
@@ -82,7 +90,7 @@ def test_policy_field(limiter: Limiter) -> None:
         parameters = _parameters(answer, "RateLimit-Policy", policy)
         wanted = {"q": policy.limit, "w": round(policy.window)}
         got = {key: parameters.get(key) for key in wanted}
-        if got != wanted:
+        if got != wanted or not all(isinstance(value, int) for value in got.values()):
             shown = header(answer, "RateLimit-Policy", FIELDS)
             expected = f'RateLimit-Policy: "{policy.name}";q={wanted["q"]};w={wanted["w"]}'
             fail(answer, expected=expected, got=f"RateLimit-Policy: {shown}", why=FIELDS)
@@ -91,17 +99,25 @@ def test_policy_field(limiter: Limiter) -> None:
 def test_limit_field(limiter: Limiter) -> None:
     """RL-10, RL-11: RateLimit states what is left, and in how many seconds that grows."""
     policy, client = limiter.policy("limit-field"), limiter.new_client()
-    filled = limiter.fill(policy, client)
-    denied = limiter.deny(policy, client)
-    for answer, left in ((filled.first, policy.limit - 1), (filled.last, 0), (denied, 0)):
-        span = left_of_window(policy, filled, answer)
-        low, high = max(1, math.ceil(span.least)), math.ceil(span.most)
-        parameters = _parameters(answer, "RateLimit", policy)
-        if parameters.get("r") != left or not _is_between(parameters.get("t"), low, high):
-            shown = header(answer, "RateLimit", FIELDS)
-            seconds = f"t={low}" if low == high else f"t from {low} to {high}"
-            expected = f'RateLimit: "{policy.name}";r={left} and {seconds}'
-            fail(answer, expected=expected, got=f"RateLimit: {shown}", why=FIELDS)
+    first = limiter.admit(policy, client)
+    # A second later t must be smaller: a constant is not enough.
+    wait_until(first.answered + SECOND_OVER)
+    late = limiter.admit(policy, client)
+    # More than is left, while something is left: r says what is left, not what was granted.
+    denied = limiter.deny(policy, client, cost=policy.limit)
+    for answer, left in ((first, policy.limit - 1), (late, policy.limit - 2), (denied, policy.limit - 2)):
+        _check_limit_field(policy, Filled(first, late), answer, left)
+
+
+def _check_limit_field(policy: Policy, filled: Filled, answer: Answer, left: int) -> None:
+    span = left_of_window(policy, filled, answer)
+    low, high = max(1, math.ceil(span.least)), math.ceil(span.most)
+    parameters = _parameters(answer, "RateLimit", policy)
+    if parameters.get("r") != left or not _is_between(parameters.get("t"), low, high):
+        shown = header(answer, "RateLimit", FIELDS)
+        seconds = f"t={low}" if low == high else f"t from {low} to {high}"
+        expected = f'RateLimit: "{policy.name}";r={left} and {seconds}'
+        fail(filled.first, answer, expected=expected, got=f"RateLimit: {shown}", why=FIELDS)
 
 
 def _is_between(value: object, low: int, high: int) -> bool:
@@ -112,10 +128,11 @@ def _parameters(answer: Answer, name: str, policy: Policy) -> dict[str, object]:
     """Parameters of the policy's member of a structured field (RFC 9651)."""
     value = header(answer, name, FIELDS)
     try:
-        members = http_sf.parse(value.encode("latin-1"), tltype="list")
+        members = cast("list[tuple[object, dict[str, object]]]", http_sf.parse(value.encode("latin-1"), tltype="list"))
     except ValueError as fault:
         fail(answer, expected=f"{name} as a structured field", got=f"{name}: {value} ({fault})", why=FIELDS)
-    found = [parameters for item, parameters in members if item == policy.name]
+    # A token, the name without quotes, is equal to the string but is none.
+    found = [parameters for item, parameters in members if isinstance(item, str) and item == policy.name]
     if not found:
         fail(answer, expected=f'{name}: "{policy.name}";...', got=f"{name}: {value}", why=FIELDS)
-    return dict(found[0])
+    return found[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from vocabulary import ODD, Limiter
+from vocabulary import BORN_WITH, ODD, Limiter
 
 from labrunner.checks import fail
 
@@ -22,10 +22,17 @@ def test_clients_apart(limiter: Limiter) -> None:
 
 def test_policies_apart(limiter: Limiter) -> None:
     """RL-3: what a client spends under one policy is not spent under another."""
+    policy, twin = limiter.policy("policies-apart"), limiter.policy("policies-apart-twin")
     client = limiter.new_client()
-    limiter.fill(limiter.policy("policies-apart"), client)
-    twin = limiter.policy("policies-apart-twin")
+    limiter.fill(policy, client)
     limiter.admit(twin, client, why="The client has spent its quota of another policy, not of this one.")
+    # Keys that are joined of both names, with a hyphen or with nothing, would be the same for these pairs.
+    for joined in ("{name}-{client}", "{client}-{name}", "-{name}{client}"):
+        client = limiter.new_client()
+        other = joined.format(name=policy.name, client=client)
+        limiter.fill(policy, other)
+        why = f"{client} under {twin.name} and {other} under {policy.name} are different pairs."
+        limiter.admit(twin, client, why=why)
 
 
 def test_client_id_bytes(limiter: Limiter) -> None:
@@ -36,6 +43,9 @@ def test_client_id_bytes(limiter: Limiter) -> None:
     for other in (client.swapcase(), client + "x", client[:-1], '"' + client[1:]):
         limiter.admit(policy, other, why=f"{other} and {client} are different clients.")
     limiter.admit(policy, limiter.new_client(LONGEST_ID), why=f"{LONGEST_ID} bytes are allowed.")
+    # One unit each: a repeated check finds them used by its earlier tries.
+    for name in BORN_WITH:
+        limiter.admit(policy, name, why=f"{name} is a client like any other, and has not spent its quota.")
 
 
 def test_bad_client_id(limiter: Limiter, rng: random.Random) -> None:
@@ -56,7 +66,22 @@ def test_bad_cost(limiter: Limiter, rng: random.Random) -> None:
     """RL-4, RL-5: a cost is 1 to 1000, written plainly."""
     policy, client = limiter.policy("bad-cost"), limiter.new_client()
     limiter.admit(policy, client, cost=1000, why="1000 is the largest cost.")
-    bad = ["", "0", "-1", f"0{rng.randint(1, 9)}", "1.0", "1e2", "1001", "99999999999999999999", "one", " 1"]
+    bad = [
+        "",
+        "0",
+        "-1",
+        f"0{rng.randint(1, 9)}",
+        "1.0",
+        "1e2",
+        "+7",
+        "1001",
+        "99999999999999999999",
+        "one",
+        " 1",
+        "1\n",
+        "1_0",
+        "\u0661",
+    ]
     rng.shuffle(bad)
     for cost in bad:
         answer = limiter.ask(policy, client, cost)
@@ -67,11 +92,16 @@ def test_bad_cost(limiter: Limiter, rng: random.Random) -> None:
 def test_refusal_order(limiter: Limiter) -> None:
     """RL-5: the first reason that applies is told."""
     policy, client = limiter.policy("refusal-order"), limiter.new_client()
-    unknown = "nobody-configured-this"
+    unknown = limiter.unknown_name()
+    spent = limiter.new_client()
+    limiter.fill(policy, spent)
     cases = [
         (unknown, None, None, 404, "an unknown policy comes before a missing client id"),
         (unknown, client, "0", 404, "an unknown policy comes before a bad cost"),
         (policy.name, None, str(policy.limit + 1), 400, "a missing client id comes before a cost beyond the limit"),
+        (policy.name, client, "1001", 400, "a cost that is none comes before a cost beyond the limit"),
+        (policy.name, spent, "0", 400, "a bad cost comes before a quota that is spent"),
+        (policy.name, spent, str(policy.limit + 1), 422, "a cost beyond the limit comes before a quota that is spent"),
     ]
     for name, who, cost, status, why in cases:
         limiter.ask(name, who, cost).expect(status, why=f"Of two mistakes, {why}.")

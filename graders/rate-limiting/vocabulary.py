@@ -8,13 +8,15 @@ import string
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from environment import PURPOSES
+from environment import PURPOSES, policy_name
 
 from labrunner.checks import Answer, Client, Service, fail
 
 PLAIN = string.ascii_letters + string.digits + "-._"
 ODD = PLAIN + "~!$'()*,;=:@\"\\#%&+/<>?[]^`{|}"
 """Every byte that a client id may have; a shell line with them is hard to read, so most ids are plain."""
+BORN_WITH = ("constructor", "__proto__")
+"""Names under which a JavaScript object that should be empty finds something."""
 WITHIN = "A client within its limit is served."
 BEYOND = "A limit that lets one more through is no limit."
 
@@ -51,11 +53,15 @@ class Limiter:
             purpose: Policy(name, table["limit"], table["window_ms"] / 1000)
             for purpose, (name, table) in zip(PURPOSES, tables.items(), strict=True)
         }
-        self.names = {policy.name for policy in self._policies.values()}
+        self._names = frozenset(tables)
 
     def policy(self, purpose: str) -> Policy:
         """The policy that only the check of that name uses."""
         return self._policies[purpose]
+
+    def unknown_name(self) -> str:
+        """A name that no policy has."""
+        return next(name for name in iter(lambda: policy_name(self._rng), None) if name not in self._names)
 
     def new_client(self, length: int = 12, characters: str = PLAIN) -> str:
         """A client id that nobody has used before."""

@@ -81,6 +81,8 @@ def _mutant(lab: Lab, folder: Path) -> Case:
             raise table.complain("breaks", f"there is no check '{check}'.", "Name checks as stage/slug.")
     if not base.is_dir():
         raise table.complain("of", f"there is no folder {base}.", "Name a reference, e.g. references/python.")
+    if not _files(folder):
+        raise LabInvalid(f"{name}: the mutant changes no file of {base.name}.", "Put the files that differ beside it.")
     for changed in _files(folder):
         if not (base / changed).is_file():
             raise LabInvalid(

@@ -3,6 +3,7 @@
 app.py          the group: sections of `--help`, commands imported only when they are used
 options.py      options that several commands share
 context.py      what several commands look up: the catalog, the solution around the working directory
+interruption.py a polite end comes as Ctrl-C does
 commands/       one file per command
 """
 
@@ -10,19 +11,14 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
 
 from labrunner.cli.app import app
 from labrunner.errors import ExitCode, LabError
 from labrunner.rules.text import printable
-
-if TYPE_CHECKING:
-    from types import FrameType
-
 
 _OF_THE_MACHINE = {
     errno.EACCES, errno.EDQUOT, errno.EMFILE, errno.ENAMETOOLONG, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EPERM,
@@ -33,14 +29,7 @@ _OF_THE_MACHINE = {
 
 def main() -> NoReturn:
     """Run `lab` and leave the process with the documented exit code."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
     sys.exit(_run())
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """A polite end comes as Ctrl-C does, so that everything is stopped and the partial result kept."""
-    raise KeyboardInterrupt
 
 
 def _run() -> int:

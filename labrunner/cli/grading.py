@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labrunner.cli.interruption import listen
 from labrunner.model.status import Status
 from labrunner.rules.fold import Fold
 from labrunner.rules.score import exit_code
@@ -48,6 +49,7 @@ class Run:
         """
         if not self.needs_strong_isolation and (line := runtimes.fallback(self.runtime, self.solution.language)):
             click.echo(line, err=True)
+        listen()
         fold = Fold()
         wish = Wish(
             self.lab, self.solution, self.asked, self.seed, self.runtime, self.stop_early, self.start_tries,
@@ -71,14 +73,14 @@ class Run:
         return exit_code(fold.result)
 
     def _finish(self, result: Result, outputs: list[tuple[str, Path | None]], progress: Progress | None) -> None:
-        """The verdict first, the files after it, the cleaning up last."""
+        """Keep it, show it, write it; the cleaning up comes after that."""
         from labrunner.reports import json, terminal
         from labrunner.reports.formats import RENDERERS
 
-        terminal.show(result, terminal.console(to_stderr=_uses_stdout(outputs)))
         if progress is not None:
             verdicts = {check.id: check.status.value for check in result.checks if check.status is not Status.SKIPPED}
             progress.save(json.render(result), result.seed, verdicts)
+        terminal.show(result, terminal.console(to_stderr=_uses_stdout(outputs)))
         for name, path in outputs:
             data = RENDERERS[name](result)
             if path is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labrunner.authoring.validate import validate as reports_of
+from labrunner.cli.interruption import listen
 from labrunner.model.validation import LabReport
 from labrunner.reports import terminal, validation
 from labrunner.rules.fold import fold
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 def validate(lab: Lab, *, runs: int, jobs: int, runtime: str, seed: str | None) -> bool:
     """Validate one lab and show it; returns whether it is valid."""
+    listen()
     console = terminal.console()
     asked = tuple(check.id for check in lab.checks)
     chosen = seed or fresh_seed()

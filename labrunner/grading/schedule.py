@@ -120,7 +120,10 @@ class Schedule:
         for check in list(self._waiting):
             if in_the_way := blockers(check, self._verdicts):
                 self._waiting.remove(check)
-                yield from self._end(check, Outcome(Status.BLOCKED, blocked_by=in_the_way))
+                # What the machine kept from being decided costs the learner nothing, neither here nor further on.
+                is_undecided = all(self._verdicts[need] is Status.INCONCLUSIVE for need in in_the_way)
+                status = Status.INCONCLUSIVE if is_undecided else Status.BLOCKED
+                yield from self._end(check, Outcome(status, note=f"it needs {in_the_way[0]}", blocked_by=in_the_way))
 
     def _submit(self, pool: ThreadPoolExecutor) -> Iterator[Event]:
         for check in list(self._waiting):

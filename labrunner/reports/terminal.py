@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -43,9 +44,17 @@ TEXT_WIDTH = 400
 """Characters of one piece of a service's text."""
 
 
+class _Patient(Console):
+    """A console whose reader may go: `| head` has seen enough, and the run's exit code stays what it is."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
 def console(*, to_stderr: bool = False) -> Console:
     """Where people read: colours and movement only on a terminal, and never with ``NO_COLOR``."""
-    return Console(stderr=to_stderr, highlight=False, emoji=False)
+    return _Patient(stderr=to_stderr, highlight=False, emoji=False)
 
 
 def show(result: Result, console: Console) -> None:
@@ -130,7 +139,9 @@ class _Page:
         status = _stage_status(checks)
         earned = sum(check.points for check in checks if check.status is Status.PASSED)
         style = "dim" if status is Status.SKIPPED else "bold"
-        points = "not reached" if status is Status.SKIPPED else f"{earned}/{stage.points}"
+        is_left_out = all(check.status is Status.SKIPPED for check in checks)
+        why = "not reached" if any(check.outcome.note for check in checks) else "not asked for"
+        points = why if is_left_out else f"{earned}/{stage.points}"
         title = Text.assemble((f"{number} {stage.slug}", style), (f"  {stage.title}", "dim"))
         return mark(status, is_ascii=self._is_ascii), title, Text(points, style=style)
 
@@ -177,7 +188,9 @@ class _Page:
         if failure.exchanges:
             yield from self._exchange(failure.exchanges[-1])
         if failure.log:
-            yield self._labelled("Log", Text("the service wrote at that moment:", style="dim"))
+            # Without an exchange it is a start or a build that failed.
+            source = "the service wrote at that moment:" if failure.exchanges else "what was written:"
+            yield self._labelled("Log", Text(source, style="dim"))
             for line in failure.log:
                 yield Text(f"    | {shorten(printable(line), TEXT_WIDTH)}", style="dim", overflow="fold")
 
@@ -220,9 +233,10 @@ class _Page:
         earned = sum(check.points for check in result.checks if check.status is Status.PASSED)
         total = sum(check.points for check in result.checks)
         style = "bold green" if earned == total else "bold"
-        yield Text.assemble(
-            (f"{earned} of {total} points", style), (f"{dot}{', '.join(counts)}{dot}{result.timing.wall:.1f} s", "dim")
-        )
+        facts = [", ".join(counts)] if counts else []
+        # An interrupted run was not timed.
+        facts += [] if result.interrupted else [f"{result.timing.wall:.1f} s"]
+        yield Text.assemble((f"{earned} of {total} points", style), ("".join(f"{dot}{fact}" for fact in facts), "dim"))
         if advice := self._advice():
             yield advice
 
@@ -243,7 +257,7 @@ def _stage_status(checks: Sequence[CheckResult]) -> Status:
     for status in (Status.FAILED, Status.LIMIT, Status.ERRORED, Status.BLOCKED, Status.INCONCLUSIVE):
         if status in statuses:
             return status
-    return Status.PASSED if Status.PASSED in statuses else Status.SKIPPED
+    return Status.PASSED if statuses == {Status.PASSED} else Status.SKIPPED
 
 
 def _safe(text: str, style: str = "") -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -18,7 +19,14 @@ KEPT_BYTES = 256 * 1024
 LINE_BYTES = 2000
 LINE_COST = 64
 """Bytes that even an empty line takes, roughly: a flood of them must stay bounded too."""
-SHOWN_LINES = 12
+FIRST_LINES = 6
+"""Shown of a longer excerpt: Node and Go say what is wrong first, and then where."""
+LAST_LINES = 8
+"""Python and most build tools say what is wrong last."""
+
+
+_NODES_OWN = re.compile(r"\s+at .*\bnode:")
+"""A step of Node's own in a stack trace: a dozen of them hide the learner's one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +59,12 @@ class Log:
         return thread
 
     def between(self, since: float, until: float) -> tuple[str, ...]:
-        """The last lines that were read in that span, at most `SHOWN_LINES`, a still unfinished one included."""
+        """The lines that were read in that span, a still unfinished one included; of many those that tell most."""
         with self._lock:
             chosen = [line.text for line in self._lines if since <= line.at <= until]
             if self._rest and until >= time.monotonic():
                 chosen.append(self._safe(self._rest))
-        return tuple(chosen[-SHOWN_LINES:])
+        return tuple(_excerpt(chosen))
 
     def follow(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with each line from now on."""
@@ -95,3 +103,13 @@ class Log:
                 listener(line.text)
             except Exception:  # noqa: BLE001 - whatever it has: the service must not wait for a reader who is gone
                 self._listeners.remove(listener)
+
+
+def _excerpt(lines: list[str]) -> list[str]:
+    """`lines` when they are few; else what tells most: first not the empty ones and Node's own, then not the middle."""
+    if len(lines) > FIRST_LINES + LAST_LINES:
+        lines = [line for line in lines if line.strip() and not _NODES_OWN.match(line)]
+    left_out = len(lines) - FIRST_LINES - LAST_LINES
+    if left_out <= 1:
+        return lines
+    return [*lines[:FIRST_LINES], f"... {left_out:,} more lines ...", *lines[-LAST_LINES:]]

@@ -76,7 +76,7 @@ def describe_exit(code: int) -> str:
 def ended(code: int, seconds: float, log: tuple[str, ...]) -> Startup:
     """It ended before it was ready."""
     got = f"the service {describe_exit(code)} after {seconds:.1f} s, before it was ready"
-    why = "Its last words are below." if log else "It wrote nothing before it ended."
+    why = "What it wrote is below." if log else "It wrote nothing before it ended."
     return Startup(Reason.CRASHED, Failure("a service that keeps running", got, why, log=log))
 
 

@@ -7,27 +7,31 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Protocol
 
 INTERVAL = 0.05
 REMEMBERED = 20_000
 """Answers; about a quarter of an hour."""
 
 
+class Closable(Protocol):
+    """What can be ended."""
+
+    def close(self) -> None:
+        """End it. May be called twice."""
+
+
 class EchoWitness:
     """Satisfies `labrunner.ports.Witness` with a service that answers each byte with one byte.
 
     Args:
-        end: ends that service.
+        service: that service; ended with the witness.
         host: where it listens, or soon will.
         port: as `host`.
     """
 
-    def __init__(self, end: Callable[[], None], host: str, port: int) -> None:
-        self._end = end
+    def __init__(self, service: Closable, host: str, port: int) -> None:
+        self._service = service
         self._address = (host, port)
         self._answers: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
         self._due: float | None = None
@@ -46,7 +50,7 @@ class EchoWitness:
 
     def close(self) -> None:
         self._closing.set()
-        self._end()
+        self._service.close()
         self._thread.join(1.0)
 
     def _watch(self) -> None:

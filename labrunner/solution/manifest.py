@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from labrunner.errors import BadSolutionFile, EnvironmentProblem, NotASolution
@@ -17,6 +18,9 @@ DEFAULT_RUN = {
     Language.PYTHON: ("python", "main.py"),
     Language.TYPESCRIPT: ("node", "main.ts"),
     Language.GO: ("./service",),
+}
+DEFAULT_BUILD = {
+    Language.GO: ("go", "build", "-o", "service", "."),
 }
 
 
@@ -60,12 +64,14 @@ def read(folder: Path) -> Solution:
 
 def write(folder: Path, lab: str, language: Language) -> None:
     """A fresh ``solution.toml``."""
-    run = ", ".join(f'"{word}"' for word in DEFAULT_RUN[language])
-    (folder / FILE).write_text(
-        "# What `lab test` needs to know of your solution.\n"
-        f'lab = "{lab}"\n'
-        f'language = "{language}"\n'
-        "# How your service is started: program and arguments, run in this directory.\n"
-        f"run = [{run}]\n",
-        encoding="utf-8",
-    )
+    lines = ["# What `lab test` needs to know of your solution.", f'lab = "{lab}"', f'language = "{language}"']
+    if build := DEFAULT_BUILD.get(language):
+        lines += ["# What is run before, once for each change: program and arguments.", f"build = {_array(build)}"]
+    lines += ["# How your service is started: program and arguments, run in this directory."]
+    lines += [f"run = {_array(DEFAULT_RUN[language])}", ""]
+    (folder / FILE).write_text("\n".join(lines), encoding="utf-8")
+
+
+def _array(words: tuple[str, ...]) -> str:
+    """As TOML writes it."""
+    return f"[{', '.join(json.dumps(word) for word in words)}]"

@@ -28,10 +28,9 @@ def write_whole(path: Path, data: bytes) -> None:
     target = path.resolve()
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        if target.exists() and not target.is_file():
-            # A pipe or a device is written to, never replaced.
-            with target.open("wb", buffering=0) as special:
-                special.write(data)
+        if path.exists() and not path.is_file():
+            # A pipe or a device is written to, never replaced; behind /dev/stdout it has no path to resolve to.
+            path.write_bytes(data)
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         with fresh.open("wb") as file:

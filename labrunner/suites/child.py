@@ -6,6 +6,7 @@ Sends ``environment`` as soon as it is known (so that the service can start mean
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import random
 import socket
@@ -17,11 +18,18 @@ from typing import Any
 from labrunner.rules import wire
 from labrunner.suites.channel import Channel
 
+_UNUSED = (
+    "cacheprovider", "debugging", "doctest", "faulthandler", "junitxml", "legacypath", "locust", "logging", "pastebin",
+    "recwarn", "setuponly", "setupplan", "stepwise", "terminal", "threadexception", "unittest", "unraisableexception",
+)  # fmt: skip
+"""Plugins of pytest that would write, print or only cost time. (Locust registers one when it is installed.)"""
 CONFIGURATION = "[pytest]\nxfail_strict = true\n"
 
 
 def main() -> None:
     """Serve one run."""
+    # Short-lived and full of imports: collecting garbage would cost a tenth of the start, and copy pages in each fork.
+    gc.disable()
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     order: dict[str, Any] = wire.decode(next(channel.lines()), dict)
     try:
@@ -59,9 +67,9 @@ def _serve(channel: Channel, order: dict[str, Any]) -> None:
     grader = order["grader"]
     configuration = Path(order["work"]) / "pytest.ini"
     configuration.write_text(CONFIGURATION, encoding="utf-8")
+    without = [word for plugin in _UNUSED for word in ("-p", f"no:{plugin}")]
     isolation = ["-c", str(configuration), f"--rootdir={grader}", f"--confcutdir={grader}", "--import-mode=importlib",
-                 "--assert=plain", "--capture=no", "-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:locust",
-                 "-p", "no:faulthandler", grader]  # fmt: skip
+                 "--assert=plain", "--capture=no", *without, grader]  # fmt: skip
     server = ForkServer(channel, order["seed"])
     code = pytest.main(isolation, plugins=[server])
     if not server.served:

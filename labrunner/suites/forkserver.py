@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import os
 import random
 import re
@@ -88,7 +87,6 @@ class ForkServer:
         self.served = True
         self._channel.send({"collected": sorted(items)})
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-        gc.freeze()
         for line in self._channel.lines():
             order: dict[str, Any] = wire.decode(line, dict)
             descriptor = self._channel.take_descriptor()

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labrunner.catalog.digest import of_tree
 from labrunner.errors import EnvironmentProblem, LabInvalid
-from labrunner.grading.grade import Grading, Order
-from labrunner.grading.session import Rooms
 from labrunner.grading.workplace import cache_folder, workplace
 from labrunner.model.result import Isolation
 from labrunner.ports.suite import SuiteBroken
-from labrunner.solution import intake
 from labrunner.suites.suite import PytestSuite
 from labrunner.wiring import runtimes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from labrunner.grading.grade import Grading
     from labrunner.model.lab import Lab
     from labrunner.model.solution import Solution
     from labrunner.ports.runtime import Service
@@ -68,6 +66,10 @@ def grading(wish: Wish) -> Iterator[Grading]:
         stack.callback(suite.close)
         runtime = runtimes.pick(wish.runtime, wish.solution.language, cache, work, strict=wish.needs_strong_isolation)
         stack.callback(runtime.close)
+        from labrunner.catalog.digest import of_tree
+        from labrunner.grading.grade import Grading, Order
+        from labrunner.grading.session import Rooms
+
         if wish.needs_strong_isolation and runtime.isolation is not Isolation.STRONG:
             raise EnvironmentProblem(
                 f"The {runtime.name} runtime isolates only in part ({runtime.isolation}), and a grade needs 'strong'.",
@@ -100,17 +102,17 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    lab: Lab, solution: Solution, seed: str, choice: str, port: int, listener: Callable[[str], None]
+    lab: Lab, solution: Solution, seed: str, port: int, listener: Callable[[str], None], *, choice: str = "process"
 ) -> Iterator[Running]:
     """The solution as the grader would start it, at a fixed port.
 
     Args:
         lab: of the solution.
         solution: what to start.
-        seed: chooses the environment, as in a test.
-        choice: of the runtime.
+        seed: chooses the environment, as in a test; a variable of it that is set in ours is taken from there.
         port: on loopback.
         listener: is given each line that it writes.
+        choice: of the runtime.
 
     Raises:
         EnvironmentProblem: the port is taken.
@@ -124,6 +126,8 @@ def running(
             raise EnvironmentProblem(
                 f"Port {port} cannot be used: {fault.strerror}.", "Choose another with --port."
             ) from None
+    from labrunner.solution import intake
+
     cache = cache_folder()
     with workplace(cache) as work, contextlib.ExitStack() as stack:
         suite = PytestSuite(lab.grader, seed, work / "suite", with_checks=False)
@@ -136,6 +140,7 @@ def running(
             environment = suite.environment()
         except SuiteBroken as fault:
             raise LabInvalid(f"The grader of '{lab.id}' cannot be loaded: {fault}") from None
+        environment |= {name: os.environ[name] for name in environment if name in os.environ}
         service = runtime.launch(staged, environment, name="service", port=port)
         service.follow(listener)
         service.wait_ready(lab.service)

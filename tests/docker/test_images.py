@@ -74,7 +74,9 @@ def test_images_hold_no_trace_of_the_hosts_certificates(where: Address, engine: 
     """No variable of an image points to what was there for its build alone."""
     for recipe in recipes.RECIPES.values():
         environment = engine.api.inspect_image(recipe.tag)["Config"]["Env"]
-        assert not [line for line in environment if "CERT" in line or line.upper().startswith(("HTTP", "NO_PROXY"))], recipe.name
+        assert not [line for line in environment if "CERT" in line or line.upper().startswith(("HTTP", "NO_PROXY"))], (
+            recipe.name
+        )
 
 
 def test_services_cannot_write_their_own_keeper(where: Address, engine: Engine) -> None:

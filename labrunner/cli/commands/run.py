@@ -22,16 +22,19 @@ from labrunner.solution.progress import Progress
 def command(port: int, runtime: str, seed: str | None, packs: tuple[Path, ...]) -> int:
     """Start your service and stream its log, to try it by hand.
 
-    Its environment is that of the last test, so that the requests in a failure can be sent again.
+    Its environment is that of the last test, so that the requests in a failure can be sent again. A variable of the lab
+    that you set yourself goes before: POLICIES='...' lab run.
     """
     solution, lab = solution_and_lab(packs)
     chosen = seed or Progress(solution.path).standing().seed
+    from labrunner.cli.interruption import listen
     from labrunner.ports.runtime import NotStarted
     from labrunner.wiring.runs import fresh_seed, running
 
+    listen()
     try:
         with running(
-            lab, solution, chosen or fresh_seed(), runtime, port, lambda line: click.echo(f"| {line}")
+            lab, solution, chosen or fresh_seed(), port, lambda line: click.echo(f"| {line}"), choice=runtime
         ) as session:
             for name, value in session.environment.items():
                 click.echo(f"{name}={value}")

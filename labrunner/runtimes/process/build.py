@@ -44,6 +44,7 @@ def build(staged: Staged, cache: Path) -> str:
         case Language.GO:
             folders = [find_go()]
             extra = _go_settings(cache)
+            _go_modules(staged, cache, folders[0], extra)
         case Language.OTHER:
             pass
         case Language.DOCKERFILE:
@@ -141,11 +142,26 @@ def _has_dependencies(manifest: Path) -> bool:
         return True
 
 
+def _go_modules(staged: Staged, cache: Path, go: Path, settings: dict[str, str]) -> None:
+    """Fetch what ``go.mod`` requires into the folder of modules that runs share, unless the solution brings it along."""
+    files = [path.read_bytes() for name in ("go.mod", "go.sum") if (path := staged.path / name).is_file()]
+    if (staged.path / "vendor").is_dir() or not any(b"require" in content for content in files[:1]):
+        return
+    recipe = b"\0".join([str(go).encode(), *files])
+    home = cache / "builds" / f"go-{_digest(recipe)}"
+    with once(home) as is_missing:
+        if is_missing:
+            home.mkdir()
+            online = {name: value for name, value in settings.items() if name != "GOPROXY"}
+            run([str(go / "go"), "mod", "download"], cwd=staged.path, path=f"{go}:{os.defpath}", extra=online)
+
+
 def _go_settings(cache: Path) -> dict[str, str]:
-    """Go compiles with a cache that runs share, and never fetches a toolchain or module."""
+    """Go compiles with caches that runs share; the build itself fetches neither a toolchain nor a module."""
     return {
         "GOCACHE": str(cache / "go-build"),
-        "GOFLAGS": "-mod=mod",
+        "GOMODCACHE": str(cache / "go-modules"),
+        "GOFLAGS": "-modcacherw",
         "GOPROXY": "off",
         "GOTOOLCHAIN": "local",
         "CGO_ENABLED": "0",

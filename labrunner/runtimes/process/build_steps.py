@@ -26,6 +26,7 @@ DEADLINE = 300.0
 _PASSED_ON = (
     "PIP_", "SSL_CERT", "REQUESTS_CA", "CURL_CA", "NODE_EXTRA_CA", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
     "http_proxy", "https_proxy", "no_proxy", "npm_config_", "NPM_CONFIG_",
+    "GOPROXY", "GOPRIVATE", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOINSECURE",
 )  # fmt: skip
 """Beginnings of the variables of ours that say how the network is reached."""
 
@@ -86,5 +87,5 @@ def _short(argv: list[str]) -> str:
 
 def _refuse(reason: Reason, got: str, log: Log) -> NoReturn:
     lines = tuple(line for line in log.between(0.0, time.monotonic()) if line.strip())
-    why = "Its last lines are below." if lines else ""
+    why = "What it wrote is below." if lines else ""
     raise NotStarted(Startup(reason, Failure("a build that succeeds", got, why, log=lines)))

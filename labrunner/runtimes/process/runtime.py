@@ -15,6 +15,7 @@ from labrunner.ports.runtime import NotStarted
 from labrunner.runtimes.process import build
 from labrunner.runtimes.process.ports import Ports
 from labrunner.runtimes.process.service import Launch, ProcessService
+from labrunner.runtimes.process.supervised import Supervised
 from labrunner.runtimes.witness import EchoWitness
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class ProcessRuntime:
         self._services: list[ProcessService] = []
         self._witnesses: list[EchoWitness] = []
         self._ports = Ports(HOST)
+        # For the witness and the shared service: they start while the run is being prepared.
+        self._supervisors = [Supervised(), Supervised()]
+        self._spares = list(self._supervisors)
         self._user = _droppable_user(work)
 
     @property
@@ -81,7 +85,8 @@ class ProcessRuntime:
                 user=self._user,
                 host=HOST,
                 port=number,
-            )
+            ),
+            self._supervisor(),
         )
         self._services.append(service)
         return service
@@ -93,18 +98,29 @@ class ProcessRuntime:
         launch = Launch("witness", (sys.executable, "-I", "-S", str(script)), {"HOST": HOST, "PORT": str(port)}, "/",
                         LIMITS, None, HOST, port)  # fmt: skip
         try:
-            witness = EchoWitness(ProcessService(launch).close, HOST, port)
+            witness = EchoWitness(ProcessService(launch, self._supervisor()), HOST, port)
         except NotStarted as fault:
             raise EnvironmentProblem(f"The witness cannot be started: {fault}.", "Try `lab doctor`.") from None
         self._witnesses.append(witness)
         return witness
 
     def close(self) -> None:
+        # All are told before any is waited for.
+        for supervised in self._supervisors:
+            supervised.hang_up()
         for witness in self._witnesses:
             witness.close()
         for service in self._services:
             service.close()
+        for spare in self._spares:
+            spare.close()
         self._ports.close()
+
+    def _supervisor(self) -> Supervised:
+        if self._spares:
+            return self._spares.pop()
+        self._supervisors.append(Supervised())
+        return self._supervisors[-1]
 
     def _argv(self, staged: Staged, path: str) -> tuple[str, ...]:
         program, *arguments = staged.solution.run

@@ -48,11 +48,16 @@ class Launch:
 
 
 class ProcessService:
-    """Satisfies `labrunner.ports.Service`."""
+    """Satisfies `labrunner.ports.Service`.
 
-    def __init__(self, launch: Launch) -> None:
+    Args:
+        launch: what to start.
+        supervised: a supervisor without a service; from now on this one's.
+    """
+
+    def __init__(self, launch: Launch, supervised: Supervised) -> None:
         self._launch = launch
-        self._supervised = Supervised()
+        self._supervised = supervised
         self._log = Log(hide=f"{launch.cwd}/")
         self._draining = self._log.drain(self._supervised.log)
         self._paused = False

@@ -25,6 +25,8 @@ class SupervisorGone(EnvironmentProblem):
 class Supervised:
     """A supervisor process, and what it has told so far. Its service is started by `start`.
 
+    To make one costs its caller a fork; that it is awake is waited for by the first command.
+
     Attributes:
         log: read end of the pipe that the service writes to.
     """
@@ -79,11 +81,15 @@ class Supervised:
             self._news.wait_for(lambda: self._exit is not None or self._gone, seconds)
         return self._exit
 
-    def close(self) -> None:
-        """End it, and with it everything below."""
+    def hang_up(self) -> None:
+        """Tell it to end with everything below it; `close` waits for that."""
         with contextlib.suppress(OSError):
             assert self._process.stdin is not None
             self._process.stdin.close()
+
+    def close(self) -> None:
+        """End it, and with it everything below."""
+        self.hang_up()
         try:
             self._process.wait(ANSWER_SECONDS)
         except subprocess.TimeoutExpired:

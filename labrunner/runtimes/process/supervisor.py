@@ -27,7 +27,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tree import descendants, state  # type: ignore[import-not-found]
 
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG = 1
 SWEEP_SECONDS = 5.0
+STOPPED_LOOKS = 2
+"""So often in a row must all be seen stopped: one look can miss who is just changing parents."""
 
 
 def become_subreaper() -> bool:
@@ -48,6 +51,7 @@ class Supervisor:
         for descriptor in (events, log):
             os.set_inheritable(descriptor, False)
         self.main: int | None = None
+        self.ended: int | None = None
         self.is_subreaper = become_subreaper()
         self.wakeup, wakeup_write = os.pipe()
         os.set_blocking(self.wakeup, False)
@@ -83,15 +87,17 @@ class Supervisor:
         if name == "start":
             self.start(command)
             return
+        left = 0
         if name == "kill":
-            self.kill_all()
+            left = self.kill_all()
         elif name == "term" and self.main is not None:
             os.kill(self.main, signal.SIGTERM)
         elif name == "pause":
             self.pause()
         elif name == "resume":
             self.signal_all(signal.SIGCONT)
-        self.tell(event="done", command=name, left=len(self.living()) if name == "kill" else 0)
+        self.tell(event="done", command=name, left=left)
+        self.reap()
 
     def start(self, command: dict[str, Any]) -> None:
         """Fork and exec; a failure of exec comes back over a pipe that a successful exec closes."""
@@ -131,24 +137,36 @@ class Supervisor:
             os.setgroups([])
             os.setgid(command["user"])
             os.setuid(command["user"])
+        if sys.platform == "linux":
+            # Should the service kill us (where it runs as the same user, it can), it goes too.
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         os.umask(0o022)
         os.chdir(command["cwd"])
         os.execvpe(command["argv"][0], command["argv"], command["env"])
 
     def reap(self) -> None:
         """Bury the dead. When the service's first process ends, the rest of it goes too."""
+        self.bury()
+        if self.ended is not None:
+            self.kill_all()
+            code, self.main, self.ended = self.ended, None, None
+            self.tell(event="exit", code=code)
+
+    def bury(self) -> bool:
+        """Wait for every dead child; True while one is left.
+
+        Only this can be trusted to say that nothing lives: what was orphaned is a child of ours, but a list read from
+        /proc misses who changes parents meanwhile.
+        """
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return False
             if pid == 0:
-                return
+                return True
             if pid == self.main:
-                code = os.waitstatus_to_exitcode(status)
-                self.kill_all()
-                self.main = None
-                self.tell(event="exit", code=code)
+                self.ended = os.waitstatus_to_exitcode(status)
 
     def living(self) -> list[int]:
         if self.is_subreaper:
@@ -163,30 +181,25 @@ class Supervisor:
             with contextlib.suppress(OSError):
                 os.killpg(self.main, number)
 
-    def kill_all(self) -> None:
-        """SIGKILL until nothing is left; stopping first keeps a fork bomb from outrunning us."""
+    def kill_all(self) -> int:
+        """SIGKILL until nothing is left; stopping first keeps a fork bomb from outrunning us. Returns how many are."""
         give_up = time.monotonic() + SWEEP_SECONDS
-        while self.living() and time.monotonic() < give_up:
+        while self.bury():
+            if time.monotonic() > give_up:
+                return max(1, len(self.living()))
             self.signal_all(signal.SIGSTOP)
             self.signal_all(signal.SIGKILL)
-            self.bury_orphans()
             time.sleep(0.001)
-        self.bury_orphans()
-
-    def bury_orphans(self) -> None:
-        """Wait for every dead child but the service's first process, whose status `reap` must see."""
-        for pid in descendants(os.getpid()):
-            if pid != self.main and state(pid) == "Z":
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, os.WNOHANG)
+        return 0
 
     def pause(self) -> None:
         """SIGSTOP until every process is seen stopped, those forked meanwhile included."""
         give_up = time.monotonic() + SWEEP_SECONDS
-        while time.monotonic() < give_up:
+        looks = 0
+        while time.monotonic() < give_up and looks < STOPPED_LOOKS:
             self.signal_all(signal.SIGSTOP)
-            if not self.is_subreaper or all(state(pid) in {"T", "t"} for pid in self.living()):
-                return
+            is_still = not self.is_subreaper or all(state(pid) in {"T", "t"} for pid in self.living())
+            looks = looks + 1 if is_still else 0
             time.sleep(0.001)
 
 

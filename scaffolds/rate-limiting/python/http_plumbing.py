@@ -64,7 +64,7 @@ class Server(ThreadingHTTPServer):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = self.server_address[:2]
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def stop(self) -> None:
         """Accept no more, and read no further request on any connection."""
@@ -87,6 +87,8 @@ class Handler(BaseHTTPRequestHandler):
         """Remember the connection."""
         super().setup()
         self.server.connections.add(self.connection)
+        if self.server.is_stopping:  # too late to be told by stop()
+            self.connection.shutdown(socket.SHUT_RD)
 
     def finish(self) -> None:
         """Forget the connection."""
@@ -98,7 +100,8 @@ class Handler(BaseHTTPRequestHandler):
         """Answer one request."""
         target = urlsplit(self.path)
         query = parse_qs(target.query, keep_blank_values=True)
-        request = Request(self.command, unquote(target.path), query, self.headers.get)
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))  # or it would be taken for the next request
+        request = Request(self.command, unquote(target.path), query, self.header)
         try:
             response = self.server.route(request)
         except NotImplementedError as missing:
@@ -109,6 +112,11 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(response)
 
     do_POST = do_PUT = do_DELETE = do_HEAD = do_GET
+
+    def header(self, name: str) -> str | None:
+        """A field's value without the blanks around it, which are none of it (RFC 9110, 5.5)."""
+        value = self.headers.get(name)
+        return None if value is None else value.strip(" \t")
 
     def answer(self, response: Response) -> None:
         """Send it in one piece."""
@@ -128,8 +136,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: object) -> None:
         """One line per request on standard error, but for the health checks."""
-        if self.path != "/healthz":
-            print(format % arguments, file=sys.stderr)
+        if getattr(self, "path", "") != "/healthz":  # no path was read when the request line is broken
+            sys.stderr.write(format % arguments + "\n")  # in one piece: other threads write too
 
 
 def serve(route: Callable[[Request], Response]) -> None:

@@ -1,0 +1,44 @@
+// Answers to requests that were decided, with their RateLimit fields.
+
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Admission is the body of a 200.
+type Admission struct {
+	Policy    string `json:"policy"`
+	Client    string `json:"client"`
+	Remaining int    `json:"remaining"`
+}
+
+// admitted is 200: the client had what it asked for.
+func admitted(asked Asked, decision Decision) Response {
+	content := Admission{asked.Policy.Name, asked.Client, decision.Remaining}
+	return Response{Status: 200, Content: content, Headers: fields(asked.Policy, decision)}
+}
+
+// denied is 429: it may come back after the shortest wait that helps.
+func denied(asked Asked, decision Decision) Response {
+	headers := fields(asked.Policy, decision)
+	headers["Retry-After"] = strconv.Itoa(wholeUp(decision.Wait, time.Second))
+	members := map[string]any{"retry_after_ms": wholeUp(decision.Wait, time.Millisecond)}
+	return problem(429, "too many requests", headers, members)
+}
+
+// fields are those of draft-ietf-httpapi-ratelimit-headers-11.
+func fields(policy Policy, decision Decision) map[string]string {
+	window, reset := wholeUp(policy.Window, time.Second), wholeUp(decision.Wait, time.Second)
+	return map[string]string{
+		"RateLimit-Policy": fmt.Sprintf(`"%s";q=%d;w=%d`, policy.Name, policy.Capacity(), window),
+		"RateLimit":        fmt.Sprintf(`"%s";r=%d;t=%d`, policy.Name, decision.Remaining, reset),
+	}
+}
+
+// wholeUp is duration in whole units, rounded up; Seconds and Milliseconds would leave that to be done.
+func wholeUp(duration, unit time.Duration) int {
+	return int((duration + unit - 1) / unit)
+}
