@@ -47,9 +47,9 @@ class Run:
             outputs: formats and files; None is standard output, and the report for people then goes to standard error.
             progress: where the result, also a partial one, is kept.
         """
+        listen()
         if not self.needs_strong_isolation and (line := runtimes.fallback(self.runtime, self.solution.language)):
             click.echo(line, err=True)
-        listen()
         fold = Fold()
         wish = Wish(
             self.lab, self.solution, self.asked, self.seed, self.runtime, self.stop_early, self.start_tries,

@@ -14,6 +14,7 @@ from labrunner.errors import EnvironmentProblem, LabInvalid
 from labrunner.grading.workplace import cache_folder, workplace
 from labrunner.model.result import Isolation
 from labrunner.ports.suite import SuiteBroken
+from labrunner.solution import intake
 from labrunner.suites.suite import PytestSuite
 from labrunner.wiring import runtimes
 
@@ -126,7 +127,6 @@ def running(
             raise EnvironmentProblem(
                 f"Port {port} cannot be used: {fault.strerror}.", "Choose another with --port."
             ) from None
-    from labrunner.solution import intake
 
     cache = cache_folder()
     with workplace(cache) as work, contextlib.ExitStack() as stack:
