@@ -44,6 +44,8 @@ def surroundings(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             monkeypatch.delenv(name)
     monkeypatch.setenv("LAB_CACHE", str(cache))
     monkeypatch.setenv("LAB_STATE", str(tmp_path / "state"))
+    # Else `auto` would take containers wherever an engine happens to run; tests/docker is where they are tested.
+    monkeypatch.setenv("LAB_RUNTIME", "process")
 
 
 @pytest.fixture(scope="session")

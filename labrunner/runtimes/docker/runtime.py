@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem
 from labrunner.model.result import Isolation
-from labrunner.runtimes.docker import recipes
+from labrunner.runtimes.docker import leftovers, recipes
 from labrunner.runtimes.docker.armed import Reaper
 from labrunner.runtimes.docker.build import Builder
 from labrunner.runtimes.docker.container import Container, Plan
@@ -116,6 +116,8 @@ class DockerRuntime:
         try:
             self._remove_all()
             is_clean = True
+            # What a busy engine made after another runner and its reaper were gone.
+            leftovers.clean(self._engine.address)
         finally:
             self._reaper.stand_down(is_clean=is_clean)
             self._engine.close()

@@ -27,7 +27,7 @@ def test_what_is_written_can_be_read(tmp_path: Path) -> None:
         solution = manifest.read(tmp_path)
         assert (solution.lab, solution.language, solution.path) == ("greeter", language, tmp_path)
         assert solution.run == manifest.DEFAULT_RUN[language]
-        assert solution.build == ()
+        assert solution.build == manifest.DEFAULT_BUILD.get(language, ())
 
 
 def test_a_solution_is_found_from_any_folder_within(tmp_path: Path) -> None:
