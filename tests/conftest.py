@@ -42,10 +42,10 @@ def surroundings(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for name in [*os.environ]:
         if name.startswith("LAB_") or name in {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTEST_ADDOPTS"}:
             monkeypatch.delenv(name)
+    # What containers change is tested in tests/docker; elsewhere it must not matter whether an engine answers.
+    monkeypatch.setenv("LAB_RUNTIME", "process")
     monkeypatch.setenv("LAB_CACHE", str(cache))
     monkeypatch.setenv("LAB_STATE", str(tmp_path / "state"))
-    # Else `auto` would take containers wherever an engine happens to run; tests/docker is where they are tested.
-    monkeypatch.setenv("LAB_RUNTIME", "process")
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ class FakeService:
         self.url = f"http://{name}"
         self.refusals = refusals if refusals is not None else []
         self.ending: str | None = None
+        self.starved_of: Reason | None = None
         self.starts = 1
         self.calls: list[str] = []
 
@@ -44,11 +45,11 @@ class FakeService:
     def epitaph(self) -> str | None:
         return self.ending
 
+    def limit(self) -> Reason | None:
+        return self.starved_of
+
     def log(self, since: float, until: float) -> tuple[str, ...]:
         return (f"{self.name} says",)
-
-    def limit(self) -> Reason | None:
-        return None
 
     def follow(self, listener: Callable[[str], None]) -> None:
         listener(f"{self.name} says")

@@ -7,31 +7,27 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 INTERVAL = 0.05
 REMEMBERED = 20_000
 """Answers; about a quarter of an hour."""
 
 
-class Closable(Protocol):
-    """What can be ended."""
-
-    def close(self) -> None:
-        """End it. May be called twice."""
-
-
 class EchoWitness:
     """Satisfies `labrunner.ports.Witness` with a service that answers each byte with one byte.
 
     Args:
-        service: that service; ended with the witness.
+        end: ends that service.
         host: where it listens, or soon will.
         port: as `host`.
     """
 
-    def __init__(self, service: Closable, host: str, port: int) -> None:
-        self._service = service
+    def __init__(self, end: Callable[[], None], host: str, port: int) -> None:
+        self._end = end
         self._address = (host, port)
         self._answers: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
         self._due: float | None = None
@@ -50,7 +46,7 @@ class EchoWitness:
 
     def close(self) -> None:
         self._closing.set()
-        self._service.close()
+        self._end()
         self._thread.join(1.0)
 
     def _watch(self) -> None:

@@ -103,7 +103,7 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    lab: Lab, solution: Solution, seed: str, port: int, listener: Callable[[str], None], *, choice: str = "process"
+    lab: Lab, solution: Solution, seed: str, choice: str, port: int, listener: Callable[[str], None]
 ) -> Iterator[Running]:
     """The solution as the grader would start it, at a fixed port.
 
@@ -111,9 +111,9 @@ def running(
         lab: of the solution.
         solution: what to start.
         seed: chooses the environment, as in a test; a variable of it that is set in ours is taken from there.
+        choice: of the runtime.
         port: on loopback.
         listener: is given each line that it writes.
-        choice: of the runtime.
 
     Raises:
         EnvironmentProblem: the port is taken.

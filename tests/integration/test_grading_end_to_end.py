@@ -31,7 +31,7 @@ MUTANTS = sorted(path.name for path in (PACK / "graders" / "greeter" / "mutants"
 def _grade(lab: Lab, folder: Path, seed: str = "seed", *, asked: tuple[str, ...] | None = None,
            stop_early: bool = False) -> Result:  # fmt: skip
     ids = asked if asked is not None else tuple(check.id for check in lab.checks)
-    wish = Wish(lab, manifest.read(folder), ids, seed, "process", stop_early=stop_early, start_tries=1)
+    wish = Wish(lab, manifest.read(folder), ids, seed, stop_early=stop_early, start_tries=1)
     with grading(wish) as run:
         return fold(run.events())
 
@@ -134,7 +134,7 @@ def test_stop_early_ends_with_the_first_failing_stage(greeter: Lab, tmp_path: Pa
 def test_a_run_left_in_the_middle_keeps_what_it_knew(greeter: Lab, reference: Path, cache: Path) -> None:
     """Whoever stops listening after the first verdict has a result, and nothing is left running."""
     fold_so_far = Fold()
-    wish = Wish(greeter, manifest.read(reference), tuple(check.id for check in greeter.checks), "seed", "process")
+    wish = Wish(greeter, manifest.read(reference), tuple(check.id for check in greeter.checks), "seed")
     with grading(wish) as run:
         for event in run.events():
             fold_so_far.add(event)
@@ -220,7 +220,7 @@ def test_a_service_started_by_hand_is_the_one_that_is_graded(greeter: Lab, refer
     solution = manifest.read(reference)
     environments = []
     for _ in range(2):
-        with running(greeter, solution, "seed", port, lambda line: None) as session:
+        with running(greeter, solution, "seed", "process", port, lambda line: None) as session:
             assert session.url == f"http://127.0.0.1:{port}"
             environments.append(session.environment)
             with urllib.request.urlopen(f"{session.url}/hello/you", timeout=30) as answer:
@@ -232,7 +232,7 @@ def test_a_service_started_by_hand_is_the_one_that_is_graded(greeter: Lab, refer
 
 def test_events_end_with_the_end(greeter: Lab, reference: Path) -> None:
     """Always, and once."""
-    wish = Wish(greeter, manifest.read(reference), ("greet/healthy",), "seed", "process")
+    wish = Wish(greeter, manifest.read(reference), ("greet/healthy",), "seed")
     with grading(wish) as run:
         events = list(run.events())
     assert [isinstance(event, RunEnded) for event in events].count(True) == 1

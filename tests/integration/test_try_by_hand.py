@@ -26,7 +26,7 @@ def test_a_variable_of_the_lab_may_be_chosen(tmp_path: Path, monkeypatch: pytest
     solution = manifest.read(tmp_path / "solution")
     with (
         contextlib.closing(Ports("127.0.0.1")) as ports,
-        running(lab, solution, "any", ports.reserve(), lambda line: None) as session,
+        running(lab, solution, "any", "process", ports.reserve(), lambda line: None) as session,
     ):
         request = urllib.request.Request(f"{session.url}/resource/basic", headers={"X-Client-Id": "ann"})
         with urllib.request.urlopen(request, timeout=10) as answer:

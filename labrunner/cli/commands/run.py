@@ -34,7 +34,7 @@ def command(port: int, runtime: str, seed: str | None, packs: tuple[Path, ...]) 
     listen()
     try:
         with running(
-            lab, solution, chosen or fresh_seed(), port, lambda line: click.echo(f"| {line}"), choice=runtime
+            lab, solution, chosen or fresh_seed(), runtime, port, lambda line: click.echo(f"| {line}")
         ) as session:
             for name, value in session.environment.items():
                 click.echo(f"{name}={value}")

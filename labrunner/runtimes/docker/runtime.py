@@ -102,7 +102,7 @@ class DockerRuntime:
             endpoint=side.inner.endpoint(slot.number),
         )
         container = Container(self._engine, self.run, plan)
-        witness = EchoWitness(_Starting(container, self._pool.submit(container.start)), LOOPBACK, slot.host_port)
+        witness = EchoWitness(_Starting(container, self._pool.submit(container.start)).close, LOOPBACK, slot.host_port)
         with self._lock:
             self._witnesses.append(witness)
         return witness

@@ -98,7 +98,7 @@ class ProcessRuntime:
         launch = Launch("witness", (sys.executable, "-I", "-S", str(script)), {"HOST": HOST, "PORT": str(port)}, "/",
                         LIMITS, None, HOST, port)  # fmt: skip
         try:
-            witness = EchoWitness(ProcessService(launch, self._supervisor()), HOST, port)
+            witness = EchoWitness(ProcessService(launch, self._supervisor()).close, HOST, port)
         except NotStarted as fault:
             raise EnvironmentProblem(f"The witness cannot be started: {fault}.", "Try `lab doctor`.") from None
         self._witnesses.append(witness)
