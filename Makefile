@@ -27,6 +27,7 @@ demo: $(venv) ## install, then show the main job: start a lab, test it, pass it
 	@scripts/demo
 
 test: lint types layers ## install, then prove everything: linters, types, all tests
+	$(call timed,docker,scripts/docker-up && $(bin)/lab images build)
 	$(call timed,tests,$(bin)/python -m pytest tests $(PYTEST_FLAGS))
 
 check: lint types layers ## what to run before each commit (no Docker, under 2 minutes)
@@ -44,6 +45,7 @@ layers: $(venv)
 
 validate: $(venv) ## prove the graders: make validate LAB=rate-limiting RUNS=20
 	@for lab in $(LAB); do $(bin)/lab validate "$$lab" --runs $(RUNS) || exit; done
+	LABRUNNER_KILLS=50 $(bin)/python -m pytest -q tests/docker/test_reaper.py
 
 bench: $(venv) ## measure what should be fast, as ratios in one run
 	@$(bin)/python scripts/bench.py

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from tests.docker.harness import Launcher, Stager
 
 
+@pytest.fixture(autouse=True)
+def _runtime_as_a_user_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`auto`, where every other test says `process`."""
+    monkeypatch.delenv("LAB_RUNTIME", raising=False)
+
+
 @pytest.fixture(scope="session")
 def where() -> Address:
     """An engine that answers, with every image built."""

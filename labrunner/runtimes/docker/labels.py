@@ -31,16 +31,20 @@ class Run:
 
 def owner() -> str:
     """This process, as a name that no other process of this machine has had or will have."""
-    return f"{os.getpid()}-{_started_at(os.getpid())}-{_boot()}"
+    return f"{os.getpid()}-{_started_at(os.getpid())}-{_machine()}"
 
 
 def is_alive(name: str) -> bool:
-    """Whether the process of that name still runs; one of another boot does not, one that is no name of ours may."""
+    """Whether the process of that name still runs; of one that cannot be seen from here (another container) it may."""
     pid, _, rest = name.partition("-")
-    started, _, boot = rest.partition("-")
-    if not pid.isdigit() or not boot:
+    started, _, machine = rest.partition("-")
+    boot, _, view = machine.partition("-")
+    if not pid.isdigit() or not view:
         return True
-    return boot == _boot() and _started_at(int(pid)) == started
+    ours, _, our_view = _machine().partition("-")
+    if boot != ours:
+        return False
+    return view != our_view or _started_at(int(pid)) == started
 
 
 def _started_at(pid: int) -> str:
@@ -58,8 +62,11 @@ def _started_at(pid: int) -> str:
         return "alive" if not Path("/proc/self").exists() else ""
 
 
-def _boot() -> str:
+def _machine() -> str:
+    """This boot, and whose pids we see: in a container a pid means another process than beside it."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")[:12]
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")[:12]
+        view = "".join(filter(str.isdigit, str(Path("/proc/self/ns/pid").readlink())))
     except OSError:
-        return "unknown"
+        return "unknown-unknown"
+    return f"{boot}-{view}"

@@ -1,7 +1,7 @@
 """Removes everything of a run when its runner is gone, however it went. Run as ``python -I -S reaper.py URL LABEL``.
 
 Standard input is a pipe from the runner: a byte means that the runner has cleaned up itself; the end without one
-means that it died. Then containers, networks and images with the label go, until two seconds stay quiet: an engine
+means that it died. Then containers, networks and images with the label go, until five seconds stay quiet: an engine
 may still be creating what the runner asked for with its last breath.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from wire import labelled, remove  # type: ignore[import-not-found]
 
-QUIET_SECONDS = 2.0
+QUIET_SECONDS = 5.0
 GIVE_UP_SECONDS = 60.0
 ANSWER_SECONDS = 30.0
 KINDS = ("containers", "networks", "images")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem
 from labrunner.model.result import Isolation
-from labrunner.runtimes.docker import recipes
+from labrunner.runtimes.docker import leftovers, recipes
 from labrunner.runtimes.docker.armed import Reaper
 from labrunner.runtimes.docker.build import Builder
 from labrunner.runtimes.docker.container import Container, Plan
@@ -54,7 +54,7 @@ class DockerRuntime:
             raise
         self._lock = threading.Lock()
         self._services: list[DockerService] = []
-        self._witnesses: list[tuple[EchoWitness, Container]] = []
+        self._witnesses: list[EchoWitness] = []
         self._base = base
         self._closed = False
         self._reaper = Reaper(self._engine.address.url, self.run)
@@ -102,16 +102,9 @@ class DockerRuntime:
             endpoint=side.inner.endpoint(slot.number),
         )
         container = Container(self._engine, self.run, plan)
-        started = self._pool.submit(container.start)
-
-        def end() -> None:
-            with contextlib.suppress(EnvironmentProblem):
-                started.result()
-            container.remove()
-
-        witness = EchoWitness(end, LOOPBACK, slot.host_port)
+        witness = EchoWitness(_Starting(container, self._pool.submit(container.start)).close, LOOPBACK, slot.host_port)
         with self._lock:
-            self._witnesses.append((witness, container))
+            self._witnesses.append(witness)
         return witness
 
     def close(self) -> None:
@@ -123,6 +116,8 @@ class DockerRuntime:
         try:
             self._remove_all()
             is_clean = True
+            # What a busy engine made after another runner and its reaper were gone.
+            leftovers.clean(self._engine.address)
         finally:
             self._reaper.stand_down(is_clean=is_clean)
             self._engine.close()
@@ -133,7 +128,7 @@ class DockerRuntime:
         Raises:
             EnvironmentProblem: the engine does not answer any more.
         """
-        ends = [witness.close for witness, _ in self._witnesses] + [service.close for service in self._services]
+        ends = [witness.close for witness in self._witnesses] + [service.close for service in self._services]
         with ThreadPoolExecutor(CLOSERS) as pool:
             for end in [pool.submit(end) for end in ends]:
                 end.result()
@@ -141,6 +136,19 @@ class DockerRuntime:
         if self._side.exception() is None:
             self._side.result().close()
         self._builder.close()
+
+
+class _Starting:
+    """A container that is being started by another thread."""
+
+    def __init__(self, container: Container, started: Future[Container]) -> None:
+        self._container = container
+        self._started = started
+
+    def close(self) -> None:
+        with contextlib.suppress(EnvironmentProblem):
+            self._started.result()
+        self._container.remove()
 
 
 _BOUNDS = {"MemoryLimit": "memory", "PidsLimit": "the number of processes", "CpuCfsQuota": "CPU time"}
