@@ -100,8 +100,8 @@ def test_a_reset_asks_first(tmp_path: Path) -> None:
     lab("start", "greeter", cwd=tmp_path)
     mine = tmp_path / "greeter"
     (mine / "main.py").write_text("mine")
-    for answer in ("", "n\n"):
-        assert lab("reset", cwd=mine, stdin=answer).code == 130
+    for answer, code in (("", 130), ("n\n", 0)):
+        assert lab("reset", cwd=mine, stdin=answer).code == code
         assert (mine / "main.py").read_text() == "mine"
     _told(lab("reset", cwd=mine, stdin="y\n"), 0, "Brought back")
 
@@ -544,7 +544,7 @@ def test_the_documented_schema_is_current() -> None:
 
 def test_a_grade_wants_strong_isolation_unless_told(reference: Path, tmp_path: Path) -> None:
     """Never silently weaker; and the result says what it was."""
-    _told(lab("grade", cwd=reference), 4, "isolates only in part", "--allow-weak-isolation")
+    _told(lab("grade", cwd=reference), 4, "a grade needs 'strong'", "--allow-weak-isolation")
     target = tmp_path / "r.json"
     done = lab("grade", str(reference), "--allow-weak-isolation", "--report", f"json={target}", cwd=tmp_path)
     assert done.code == 0

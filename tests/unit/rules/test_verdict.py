@@ -125,11 +125,12 @@ def test_every_sequence_of_tries_settles_soundly_within_the_bound(history: list[
         if outcome := settle(tries):
             break
     assert outcome is not None or len(tries) < TRIES
-    if outcome is not None and outcome.status is Status.FAILED and tries[-1].attempt.sight is Sight.EXCEEDED:
-        convicting = [item for item in tries if item.attempt.sight is Sight.EXCEEDED and item.witness_was_well]
+    timed = {Sight.EXCEEDED, Sight.BROKEN}  # every try here has a deadline
+    if outcome is not None and outcome.status is Status.FAILED and tries[-1].attempt.sight in timed:
+        convicting = [item for item in tries if item.attempt.sight in timed and item.witness_was_well]
         assert len(convicting) >= EXCEEDED_TRIES
     if outcome is not None and outcome.status is Status.INCONCLUSIVE:
-        assert all(item.attempt.sight in {Sight.EXCEEDED, Sight.UNDECIDED} for item in tries)
+        assert all(item.attempt.sight in {*timed, Sight.UNDECIDED} for item in tries)
 
 
 def test_silence_alone_counts_as_a_deadline_does() -> None:
