@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from environment import PURPOSES, policy_name
 
-from labrunner.checks import Answer, Client, Service, fail
+from labrunner.checks import GRANULARITY, Answer, Client, Service, fail, undecided
 
 PLAIN = string.ascii_letters + string.digits + "-._"
 ODD = PLAIN + "~!$'()*,;=:@\"\\#%&+/<>?[]^`{|}"
@@ -54,6 +54,7 @@ class Limiter:
             for purpose, (name, table) in zip(PURPOSES, tables.items(), strict=True)
         }
         self._names = frozenset(tables)
+        self._opened: dict[tuple[str, str], float] = {}
 
     def policy(self, purpose: str) -> Policy:
         """The policy that only the check of that name uses."""
@@ -72,7 +73,16 @@ class Limiter:
         name = policy if isinstance(policy, str) else policy.name
         query = "" if cost is None else "?" + urlencode({"cost": cost})
         headers = {} if client is None else {"X-Client-Id": client}
-        return self.client.get(f"/resource/{name}{query}", headers=headers)
+        answer = self.client.get(f"/resource/{name}{query}", headers=headers)
+        if answer.status == 200 and not isinstance(policy, str) and client is not None:
+            self._note_opening(policy, client, answer)
+        return answer
+
+    def _note_opening(self, policy: Policy, client: str, answer: Answer) -> None:
+        """Remember when the pair's window opened at the earliest: when the request that may have opened it was sent."""
+        opened = self._opened.get((policy.name, client))
+        if opened is None or answer.sent > opened + policy.window:
+            self._opened[policy.name, client] = answer.sent
 
     def admit(self, policy: Policy, client: str, cost: int | None = None, why: str = WITHIN) -> Answer:
         """A request that must be admitted."""
@@ -81,7 +91,10 @@ class Limiter:
     def deny(self, policy: Policy, client: str, cost: int | None = None, why: str = BEYOND) -> Answer:
         """A request that must be denied."""
         answer = self.ask(policy, client, cost)
+        opened = self._opened.get((policy.name, client), answer.sent)
         if answer.status != 429:
+            if answer.answered >= opened + policy.window - GRANULARITY:
+                undecided("the window may have been over when a request beyond the limit was decided")
             units = f" of {cost} units" if cost else ""
             expected = f"429 for a request{units} beyond the limit of {policy.limit}"
             fail(answer, expected=expected, got=answer.line, why=why)

@@ -80,8 +80,47 @@ def _python_environment(staged: Staged, cache: Path) -> Path:
         if is_missing and is_needed:
             pip = [str(home / "bin" / "python"), "-I", "-m", "pip", "install", "--no-input", "--quiet",
                    "--disable-pip-version-check", "--requirement", str(requirements)]  # fmt: skip
-            run(pip, cwd=staged.path, path=f"{home / 'bin'}:{os.defpath}")
+            probe = [
+                pip[0],
+                "-I",
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--dest",
+                str(home / "probe"),
+                "pip",
+            ]
+            _install(pip, probe, cwd=staged.path, path=f"{home / 'bin'}:{os.defpath}")
     return home / "bin"
+
+
+def _install(argv: list[str], probe: list[str], *, cwd: Path, path: str) -> None:
+    """Run an installer; when it fails, find out whose fault it is.
+
+    Args:
+        argv: the installer, with what the learner asked for.
+        probe: asks the same index for a package that is surely there; what the learner wrote has no say in it.
+        cwd: as in `run`.
+        path: as in `run`.
+
+    Raises:
+        NotStarted: what was asked for cannot be installed.
+        EnvironmentProblem: nothing can be: the index does not answer.
+    """
+    try:
+        run(argv, cwd=cwd, path=path)
+    except NotStarted:
+        try:
+            run(probe, cwd=cwd, path=path)
+        except NotStarted as silence:
+            said = silence.startup.failure.log[-1] if silence.startup.failure.log else silence.startup.failure.got
+            raise EnvironmentProblem(
+                f"The solution's packages cannot be installed, for the package index does not answer: {said}",
+                "Look at the network and the installer's own settings; nothing is said about the solution.",
+            ) from None
+        raise
 
 
 def _make_environment(home: Path, cache: Path, *, with_pip: bool) -> None:
@@ -120,7 +159,7 @@ def _node_modules(staged: Staged, cache: Path) -> Path:
                 "--no-update-notifier",
                 "--ignore-scripts",
             ]
-            run(npm, cwd=home, path=f"{node}:{os.defpath}")
+            _install(npm, [*_npm(node), "view", "npm", "version"], cwd=home, path=f"{node}:{os.defpath}")
             (home / "node_modules").mkdir(exist_ok=True)
     (staged.path / "node_modules").symlink_to(home / "node_modules")
     return node
