@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from labrunner.errors import EnvironmentProblem
 from labrunner.model.lab import Language
 from labrunner.model.status import Reason
 from labrunner.ports.runtime import NotStarted
@@ -237,3 +238,14 @@ def test_code_alone_is_never_cached(runtime: DockerRuntime, stage: Stager, where
     before = _cached(where)
     runtime.build(stage({"main.py": json.dumps("code")}))
     assert _cached(where) == before
+
+
+def test_an_index_that_does_not_answer_is_not_the_learners_fault(
+    runtime: DockerRuntime, stage: Stager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E4: the environment's problem, never 0 points; found out by asking for a package that is surely there."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    staged = stage({"main.py": "", "requirements.txt": "a-package-for-this-test==1.0\n"})
+    with pytest.raises(EnvironmentProblem, match="does not answer"):
+        runtime.build(staged)

@@ -22,6 +22,7 @@ from labrunner.runtimes.docker import archive, labels, recipes
 from labrunner.runtimes.docker.engine import told
 from labrunner.runtimes.docker.learner_image import build_dockerfile
 from labrunner.runtimes.docker.workshop import Job, carry_out
+from labrunner.runtimes.package_index import NPM_PROBE, PIP_PROBE
 
 if TYPE_CHECKING:
     from labrunner.model.solution import Staged
@@ -170,7 +171,7 @@ def _pip(staged: Staged) -> Job | None:
     if not any(line.strip() and not line.lstrip().startswith("#") for line in lines):
         return None
     return Job(("pip", "install", "--no-input", "--quiet", "--no-cache-dir", "--disable-pip-version-check",
-                "--requirement", "requirements.txt"))  # fmt: skip
+                "--requirement", "requirements.txt"), probe=("pip", *PIP_PROBE, "--dest", "/tmp/probe"))  # fmt: skip  # noqa: S108
 
 
 def _npm(staged: Staged) -> Job | None:
@@ -184,4 +185,6 @@ def _npm(staged: Staged) -> Job | None:
     if not is_needed:
         return None
     command = "ci" if (staged.path / "package-lock.json").is_file() else "install"
-    return Job(("npm", command, "--omit=dev", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"))
+    argv = ("npm", command, "--omit=dev", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+    # Away from the learner's .npmrc, which may name an index of its own.
+    return Job(argv, probe=("npm", "--prefix", "/tmp", *NPM_PROBE))  # noqa: S108

@@ -18,12 +18,15 @@ from labrunner.runtimes.docker.container import Container, Plan
 from labrunner.runtimes.docker.engine import told
 from labrunner.runtimes.docker.output import of_execution
 from labrunner.runtimes.docker.profile import BUILD, USER
+from labrunner.runtimes.package_index import does_not_answer
 
 if TYPE_CHECKING:
     from labrunner.runtimes.docker.engine import Engine
 
 DEADLINE = 300.0
 """Seconds for one job."""
+PROBE_SECONDS = 60.0
+"""Seconds for an index to show that it answers."""
 LAST_LINES = 15
 KEPT_BYTES = 64 * 1024
 LEAST_FREE_KIB = 16 * 1024
@@ -35,11 +38,13 @@ class Job:
     """A command, run in ``/app``.
 
     Attributes:
+        probe: for an installer: asks the same index for a package that is surely there.
         deadline: seconds.
     """
 
     argv: tuple[str, ...]
     needs_network: bool = True
+    probe: tuple[str, ...] = ()
     deadline: float = DEADLINE
 
 
@@ -66,6 +71,7 @@ def carry_out(engine: Engine, run: labels.Run, image: str, files: bytes, job: Jo
         code, output = _execute(engine, container, job)
         if code:
             _refuse_unless_full(container)
+            _refuse_unless_answering(engine, container, job)
             _refuse(Reason.BUILD_FAILED, f"`{' '.join(job.argv)}` ended with code {code}{_of_signal(code)}", output)
         container.run_inside(["sh", "-c", "rm -rf /tmp/* /tmp/.[!.]*"])
         return _commit(engine, container, job, tag)
@@ -124,6 +130,19 @@ def _commit(engine: Engine, container: Container, job: Job, tag: str) -> str:
 
 def _of_signal(code: int) -> str:
     return f" (killed; its memory is bounded by {BUILD.memory >> 20} MiB)" if code == 137 else ""
+
+
+def _refuse_unless_answering(engine: Engine, container: Container, job: Job) -> None:
+    """An index that does not answer is not the learner's fault."""
+    if not job.probe:
+        return
+    try:
+        code, output = _execute(engine, container, Job(job.probe, deadline=PROBE_SECONDS))
+    except NotStarted:
+        raise does_not_answer(f"no answer within {PROBE_SECONDS:.0f} s") from None
+    if code:
+        lines = output.decode("utf-8", "backslashreplace").strip().splitlines()
+        raise does_not_answer(printable(lines[-1]) if lines else f"code {code}")
 
 
 def _refuse_unless_full(container: Container) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from labrunner.errors import EnvironmentProblem
 from labrunner.model.lab import Language
 from labrunner.ports.runtime import NotStarted
+from labrunner.runtimes.package_index import NPM_PROBE, PIP_PROBE, does_not_answer
 from labrunner.runtimes.process.build_steps import once, run
 from labrunner.runtimes.process.toolchains import find_go, find_node
 
@@ -80,18 +81,7 @@ def _python_environment(staged: Staged, cache: Path) -> Path:
         if is_missing and is_needed:
             pip = [str(home / "bin" / "python"), "-I", "-m", "pip", "install", "--no-input", "--quiet",
                    "--disable-pip-version-check", "--requirement", str(requirements)]  # fmt: skip
-            probe = [
-                pip[0],
-                "-I",
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "--dest",
-                str(home / "probe"),
-                "pip",
-            ]
+            probe = [*pip[:4], *PIP_PROBE, "--dest", str(home / "probe")]
             _install(pip, probe, cwd=staged.path, path=f"{home / 'bin'}:{os.defpath}")
     return home / "bin"
 
@@ -116,10 +106,7 @@ def _install(argv: list[str], probe: list[str], *, cwd: Path, path: str) -> None
             run(probe, cwd=cwd, path=path)
         except NotStarted as silence:
             said = silence.startup.failure.log[-1] if silence.startup.failure.log else silence.startup.failure.got
-            raise EnvironmentProblem(
-                f"The solution's packages cannot be installed, for the package index does not answer: {said}",
-                "Look at the network and the installer's own settings; nothing is said about the solution.",
-            ) from None
+            raise does_not_answer(said) from None
         raise
 
 
@@ -159,7 +146,7 @@ def _node_modules(staged: Staged, cache: Path) -> Path:
                 "--no-update-notifier",
                 "--ignore-scripts",
             ]
-            _install(npm, [*_npm(node), "view", "npm", "version"], cwd=home, path=f"{node}:{os.defpath}")
+            _install(npm, [*_npm(node), *NPM_PROBE], cwd=home, path=f"{node}:{os.defpath}")
             (home / "node_modules").mkdir(exist_ok=True)
     (staged.path / "node_modules").symlink_to(home / "node_modules")
     return node
