@@ -91,7 +91,7 @@ def _suite(folder: Path) -> list[Row]:
     solution = folder / "solution"
     shutil.copytree(REFERENCE, solution)
     result = folder / "result.json"
-    argv = [str(LAB), "test", "--all", "--report", f"json={result}"]
+    argv = [str(LAB), "test", "--all", "--runtime", "process", "--report", f"json={result}"]
     walls, paths = [], []
     for _ in range(6):
         began = time.perf_counter()

@@ -13,7 +13,6 @@ from labrunner.model.status import Status
 from labrunner.rules.fold import Fold
 from labrunner.rules.score import exit_code
 from labrunner.solution.progress import write_whole
-from labrunner.wiring import runtimes
 from labrunner.wiring.runs import Wish, fresh_seed, grading
 
 if TYPE_CHECKING:
@@ -48,8 +47,6 @@ class Run:
             progress: where the result, also a partial one, is kept.
         """
         listen()
-        if not self.needs_strong_isolation and (line := runtimes.fallback(self.runtime, self.solution.language)):
-            click.echo(line, err=True)
         fold = Fold()
         wish = Wish(
             self.lab, self.solution, self.asked, self.seed, self.runtime, self.stop_early, self.start_tries,
@@ -60,7 +57,10 @@ class Run:
                 # What draws the screen is loaded while the grader's own process loads.
                 from labrunner.reports import terminal
                 from labrunner.reports.live import Live
+                from labrunner.wiring import runtimes
 
+                if not self.needs_strong_isolation:
+                    click.echo(runtimes.fallback(self.runtime, self.solution.language), nl=False, err=True)
                 with Live(terminal.console(to_stderr=_uses_stdout(outputs))) as live:
                     for event in run.events():
                         fold.add(event)

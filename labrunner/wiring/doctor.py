@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labrunner.catalog.packs import core
+from labrunner.catalog.folders import core
 from labrunner.errors import LabError
 from labrunner.grading.workplace import cache_folder, sweep, workplace
 from labrunner.model.finding import Finding

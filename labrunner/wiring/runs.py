@@ -16,7 +16,6 @@ from labrunner.model.result import Isolation
 from labrunner.ports.suite import SuiteBroken
 from labrunner.solution import intake
 from labrunner.suites.suite import PytestSuite
-from labrunner.wiring import runtimes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,6 +64,8 @@ def grading(wish: Wish) -> Iterator[Grading]:
         # The grader loads while everything else gets ready: it takes longest.
         suite = PytestSuite(lab.grader, wish.seed, work / "suite")
         stack.callback(suite.close)
+        from labrunner.wiring import runtimes
+
         runtime = runtimes.pick(wish.runtime, wish.solution.language, cache, work, strict=wish.needs_strong_isolation)
         stack.callback(runtime.close)
         from labrunner.catalog.digest import of_tree
@@ -132,6 +133,8 @@ def running(
     with workplace(cache) as work, contextlib.ExitStack() as stack:
         suite = PytestSuite(lab.grader, seed, work / "suite", with_checks=False)
         stack.callback(suite.close)
+        from labrunner.wiring import runtimes
+
         runtime = runtimes.pick(choice, solution.language, cache, work)
         stack.callback(runtime.close)
         staged = intake.stage(solution, work / "solution")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
 from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem
 from labrunner.model.lab import Language
-from labrunner.runtimes.docker import address, recipes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +49,10 @@ def without_docker(language: Language) -> EnvironmentProblem | None:
     """Why a solution in `language` cannot run in containers here; None when it can."""
     if language is Language.OTHER:
         return EnvironmentProblem("A solution in the language 'other' runs with what is on this machine.")
+    import http.client
+
+    from labrunner.runtimes.docker import address, recipes
+
     try:
         where = address.reach()
         lacking = recipes.missing(where.url, recipes.needed(language))
@@ -70,4 +72,6 @@ def fallback(choice: str, language: Language) -> str:
     why_not = without_docker(language) if choice == "auto" else None
     if why_not is None or language is Language.OTHER:
         return ""
-    return f"Without containers (process runtime): nothing is kept from this machine. {why_not.message} {why_not.hint}"
+    return (
+        f"Without containers (process runtime): nothing is kept from this machine. {why_not.message} {why_not.hint}\n"
+    )

@@ -99,7 +99,7 @@ def test_every_file_of_the_pack_is_in_the_wheel(wheel: Path, checkout: Path) -> 
 
 def test_the_checkout_is_not_in_reach(installed: Path, environment: dict[str, str], tmp_path: Path) -> None:
     """Else the tests below would prove nothing."""
-    program = "import labrunner, labrunner.catalog.packs as p; print(labrunner.__file__); print(p.core().root)"
+    program = "import labrunner, labrunner.catalog.folders as p; print(labrunner.__file__); print(p.core().root)"
     done = subprocess.run([str(installed / "bin" / "python"), "-c", program], cwd=tmp_path, env=environment,
                           capture_output=True, text=True, timeout=PATIENCE, check=True)  # fmt: skip
     module, root = done.stdout.split()

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from labrunner.catalog.packs import Catalog
+from labrunner.catalog.outline import Outline, outlines
 from labrunner.cli import options
-from labrunner.model.lab import Lab
 from labrunner.solution.progress import Progress
 from labrunner.solution.registry import Registry
 
@@ -17,22 +16,20 @@ from labrunner.solution.registry import Registry
 @options.pack
 def command(packs: tuple[Path, ...]) -> None:
     """List the labs."""
-    labs = Catalog(packs).labs()
+    labs = outlines(packs)
     registry = Registry()
-    width = max(len(_name(lab)) for lab in labs)
+    width = max((len(lab.name) for lab in labs), default=0)
     for lab in labs:
-        languages = ", ".join(language.value for language in lab.languages)
-        click.echo(f"{click.style(_name(lab).ljust(width), bold=True)}  {lab.level}, {lab.hours} h, {languages}")
+        languages = ", ".join(lab.languages)
+        click.echo(f"{click.style(lab.name.ljust(width), bold=True)}  {lab.level}, {lab.hours} h, {languages}")
         click.echo(f"{'':{width}}  {lab.summary}")
         click.echo(f"{'':{width}}  {_state(lab, registry)}")
 
 
-def _name(lab: Lab) -> str:
-    return lab.id if lab.pack == "core" else f"{lab.pack}:{lab.id}"
-
-
-def _state(lab: Lab, registry: Registry) -> str:
+def _state(lab: Outline, registry: Registry) -> str:
     folders = registry.folders(lab.id)
     if not folders:
-        return f"not started: lab start {_name(lab)}"
-    return f"{lab.earned(Progress(folders[0]).standing().statuses)} of {lab.points} points in {folders[0]}"
+        return f"not started: lab start {lab.name}"
+    statuses = Progress(folders[0]).standing().statuses
+    earned = sum(points for check, points in lab.points.items() if statuses.get(check) == "passed")
+    return f"{earned} of {sum(lab.points.values())} points in {folders[0]}"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from labrunner.catalog.digest import of_tree
-from labrunner.catalog.packs import CORE, Catalog, core
+from labrunner.catalog.folders import CORE, core
+from labrunner.catalog.packs import Catalog
 from labrunner.catalog.rulebook import rules
 from labrunner.errors import UnknownName, UsageError
 
