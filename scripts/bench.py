@@ -7,6 +7,7 @@ ready wait              against a bare poll of the same service
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -20,9 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labrunner.catalog.packs import Catalog
+from labrunner.model.lab import Language
 from labrunner.model.solution import Staged
 from labrunner.runtimes.process.runtime import ProcessRuntime
 from labrunner.solution import manifest
+from labrunner.wiring.runtimes import without_docker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +39,12 @@ REFERENCE = ROOT / "graders" / "rate-limiting" / "references" / "python"
 def main() -> int:
     """Print the table; returns 1 when a target is missed."""
     with tempfile.TemporaryDirectory(prefix="lab-bench-") as folder:
-        rows = [*_command_line(Path(folder)), *_suite(Path(folder)), *_readiness(Path(folder))]
+        rows = [
+            *_command_line(Path(folder)),
+            *_suite(Path(folder)),
+            *_readiness(Path(folder)),
+            *_containers(Path(folder)),
+        ]
     print(f"{'measure':44} {'ratio':>7} {'target':>8}   figures")
     for name, ratio, target, figures in rows:
         verdict = "ok" if ratio <= target else "MISSED"
@@ -88,22 +96,28 @@ def _interleaved(actions: dict[str, Callable[[], None]], rounds: int) -> dict[st
 
 def _suite(folder: Path) -> list[Row]:
     """The whole of `lab test --all`, from typing it to the prompt, against what no runner could avoid."""
-    solution = folder / "solution"
-    shutil.copytree(REFERENCE, solution)
+    timings = _whole_tests(folder / "process", "process", times=6)
+    # The first run builds the environment, which is charged to nobody.
+    ratio = statistics.median(wall / timing["critical_path"] for wall, timing in timings[1:])
+    wall, path = (
+        statistics.median(found) for found in zip(*((w, t["critical_path"]) for w, t in timings[1:]), strict=True)
+    )
+    return [("lab test --all, wall / critical path", ratio, 1.15, f"{wall:.2f} / {path:.2f} s")]
+
+
+def _whole_tests(folder: Path, runtime: str, times: int) -> list[tuple[float, dict[str, float]]]:
+    """Seconds from typing `lab test --all` to the prompt, and the result's own timing, of each of `times` runs."""
+    shutil.copytree(REFERENCE, folder)
     result = folder / "result.json"
-    argv = [str(LAB), "test", "--all", "--runtime", "process", "--report", f"json={result}"]
-    walls, paths = [], []
-    for _ in range(6):
+    argv = [str(LAB), "test", "--all", "--runtime", runtime, "--report", f"json={result}"]
+    timings = []
+    for _ in range(times):
         began = time.perf_counter()
         subprocess.run(
-            argv, check=True, cwd=solution, stdout=subprocess.DEVNULL, env=os.environ | {"LAB_STATE": str(folder)}
+            argv, check=True, cwd=folder, stdout=subprocess.DEVNULL, env=os.environ | {"LAB_STATE": str(folder)}
         )
-        walls.append(time.perf_counter() - began)
-        paths.append(json.loads(result.read_bytes())["timing"]["critical_path"])
-    # The first run builds the environment, which is charged to nobody.
-    ratio = statistics.median(wall / path for wall, path in list(zip(walls, paths, strict=True))[1:])
-    figures = f"{statistics.median(walls[1:]):.2f} / {statistics.median(paths[1:]):.2f} s"
-    return [("lab test --all, wall / critical path", ratio, 1.15, figures)]
+        timings.append((time.perf_counter() - began, json.loads(result.read_bytes())["timing"]))
+    return timings
 
 
 def _readiness(folder: Path) -> list[Row]:
@@ -137,6 +151,68 @@ def _readiness(folder: Path) -> list[Row]:
     figures = f"{statistics.median(waits) * 1e3:.0f} / {statistics.median(bare) * 1e3:.0f} ms"
     # The target is 15 ms over the service's own readiness; as a ratio of that allowance.
     return [("extra ready wait / 15 ms allowed", max(extra, 0.0) / 0.015, 1.0, figures)]
+
+
+def _containers(folder: Path) -> list[Row]:
+    """Where an engine answers and the images are there; else nothing is measured, and that is said."""
+    if (why_not := without_docker(Language.PYTHON)) is not None:
+        print(f"containers are not measured: {why_not.message}", file=sys.stderr)
+        return []
+    ours, plain = _container_starts()
+    timings = _whole_tests(folder / "docker", "docker", times=4)[1:]
+    beside = statistics.median(wall - timing["critical_path"] + timing["ready"] for wall, timing in timings)
+    return [
+        ("container start / plain docker-py", ours / plain, 1.10, f"{ours * 1e3:.0f} / {plain * 1e3:.0f} ms"),
+        ("containers, beside waits / create-to-200", beside / plain, 6.0, f"{beside:.2f} / {plain:.2f} s"),
+    ]
+
+
+def _container_starts() -> tuple[float, float]:
+    """Median seconds from launch to the first 200: through the runtime, and by plain docker-py with the same image."""
+    from labrunner.runtimes.docker.engine import connect
+    from labrunner.runtimes.docker.runtime import DockerRuntime
+
+    lab = Catalog().lab("rate-limiting")
+    staged = Staged(manifest.read(REFERENCE), REFERENCE, "sha256:bench")
+    runtime, engine = DockerRuntime(), connect()
+    runtime.build(staged)
+    image = runtime._builder.of(staged).image
+    policies = json.dumps({"a": {"algorithm": "fixed-window", "limit": 5, "window_ms": 1000}})
+    numbers = itertools.count()
+
+    def ours() -> None:
+        service = runtime.launch(staged, {"POLICIES": policies}, name=f"bench{next(numbers)}")
+        service.wait_ready(lab.service)
+        ended.append(service.close)
+
+    def plain() -> None:
+        api = engine.api
+        host = api.create_host_config(port_bindings={8000: ("127.0.0.1", None)}, init=True)
+        variables = {"POLICIES": policies, "HOST": "0.0.0.0", "PORT": "8000"}  # noqa: S104 - inside the container
+        made = api.create_container(image, ["python3", "main.py"], environment=variables, ports=[8000], host_config=host,
+                                    working_dir="/app", entrypoint=[])["Id"]  # fmt: skip
+        ended.append(lambda: api.remove_container(made, force=True))
+        api.start(made)
+        port = int(api.inspect_container(made)["NetworkSettings"]["Ports"]["8000/tcp"][0]["HostPort"])
+        while not _answers(port):
+            time.sleep(0.002)
+
+    ended: list[Callable[[], None]] = []
+    seconds: dict[str, list[float]] = {"ours": [], "plain": []}
+    try:
+        for _ in range(9):
+            for name, action in (("ours", ours), ("plain", plain)):
+                began = time.perf_counter()
+                action()
+                seconds[name].append(time.perf_counter() - began)
+                ended.pop()()
+    finally:
+        for end in ended:
+            end()
+        runtime.close()
+        engine.close()
+    # The first start of each waits for what is made once a run.
+    return statistics.median(seconds["ours"][1:]), statistics.median(seconds["plain"][1:])
 
 
 def _bare_start(environment: dict[str, str]) -> float:

@@ -209,8 +209,10 @@ def test_an_engine_that_stops_in_the_middle_is_nobodys_fault(where: Address, sol
         assert result["score"]["value"] is None
         assert not [check for check in result["checks"] if check["outcome"]["status"] == "failed"]
     # Its reaper talks through the same dead socket; what is left bears a dead owner's name.
-    cleaned = subprocess.run([sys.executable, "-m", "labrunner", "doctor", "--clean"], capture_output=True, check=False)
-    assert cleaned.returncode in {0, 4}
+    cleaned = subprocess.run(
+        [sys.executable, "-m", "labrunner", "doctor", "--clean"], capture_output=True, text=True, check=False
+    )
+    assert "were removed" in cleaned.stdout, cleaned
 
 
 @contextlib.contextmanager

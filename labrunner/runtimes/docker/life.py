@@ -54,6 +54,8 @@ class Life:
         self._rest = b""
         self._is_up = False
         self._exit: int | None = None
+        self._lost: EnvironmentProblem | None = None
+        self._closing = False
         self._hits: tuple[int, int] = (0, 0)
         self._paused = False
         self.started_at = self.exited_at = time.monotonic()
@@ -100,11 +102,11 @@ class Life:
             while (state := self.container.inspect()["State"])["Running"] and time.monotonic() < give_up:
                 time.sleep(0.01)
             code, is_oom = int(state["ExitCode"]), bool(state["OOMKilled"])
-        except EnvironmentProblem:
-            pass  # removed by ourselves, or the engine is gone
+        except EnvironmentProblem as fault:
+            self._lost = None if self._closing else fault
         with self._news:
             self._is_up = False
-            if self._exit is None:
+            if self._exit is None and self._lost is None:
                 self._exit, self.exited_at = (128 - code if code > 128 else code), time.monotonic()
             self._hits = (self._hits[0] + is_oom, self._hits[1])
             self._news.notify_all()
@@ -113,14 +115,20 @@ class Life:
 
     @property
     def exit_code(self) -> int | None:
-        """How its first process ended, negative for a signal; None while it lives."""
+        """How its first process ended, negative for a signal; None while it lives.
+
+        Raises:
+            EnvironmentProblem: the engine is gone, so nobody can know.
+        """
+        if self._lost is not None and self._exit is None:
+            raise self._lost
         return self._exit
 
     def wait_exit(self, seconds: float) -> int | None:
-        """The exit code as soon as there is one, or None when the time is over."""
+        """The exit code as soon as there is one, or None when the time is over; raises like `exit_code`."""
         with self._news:
-            self._news.wait_for(lambda: self._exit is not None, seconds)
-            return self._exit
+            self._news.wait_for(lambda: self._exit is not None or self._lost is not None, seconds)
+        return self.exit_code
 
     def limit(self) -> Reason | None:
         """The resource limit that it ran into since its start."""
@@ -179,6 +187,7 @@ class Life:
 
     def close(self) -> None:
         """Remove the container."""
+        self._closing = True
         self.container.remove()
 
     def _await_start(self) -> None:
