@@ -60,7 +60,6 @@ class ProcessService:
         self._supervised = supervised
         self._log = Log(hide=f"{launch.cwd}/")
         self._draining = self._log.drain(self._supervised.log)
-        self._paused = False
         self._closed = False
         self._start()
 
@@ -138,18 +137,15 @@ class ProcessService:
 
     def kill(self) -> None:
         left = self._supervised.command("kill")
-        self._paused = False
         if left:
             raise EnvironmentProblem(f"{left} processes of the service '{self.name}' could not be killed.")
         self._supervised.wait_exit(LOG_LAG * 10)
 
     def pause(self) -> None:
         self._supervised.command("pause")
-        self._paused = True
 
     def resume(self) -> None:
         self._supervised.command("resume")
-        self._paused = False
 
     def start_again(self) -> None:
         self._start()
