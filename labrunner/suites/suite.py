@@ -6,8 +6,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from labrunner.ports.runtime import NotStarted
 from labrunner.ports.suite import SuiteBroken
 from labrunner.rules import wire
 from labrunner.suites.channel import Channel
+from labrunner.suites.spawn import Child
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,26 +44,20 @@ class PytestSuite:
         seed: of the run.
         work: a private folder for what pytest wants to write.
         with_checks: False when only the environment is wanted.
+        child: one that waits for its order; None to start one.
     """
 
-    def __init__(self, grader: Path, seed: str, work: Path, *, with_checks: bool = True) -> None:
-        ours, theirs = socket.socketpair()
-        self._channel = Channel(ours)
+    def __init__(
+        self, grader: Path, seed: str, work: Path, *, with_checks: bool = True, child: Child | None = None
+    ) -> None:
+        work.mkdir(parents=True, exist_ok=True)
+        self._child = child or Child()
+        self._channel = Channel(self._child.end)
         self._sending = threading.Lock()
         self._told: dict[str, Any] = {}
-        work.mkdir(parents=True, exist_ok=True)
-        self._output = (work / "suite.log").open("wb+")
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-m", "labrunner.suites.child",
-                 str(theirs.fileno())],
-                stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT, pass_fds=(theirs.fileno(),),
-                start_new_session=True, cwd=work, env=_environment(work),
-            )  # fmt: skip
         self._channel.send({"grader": str(grader), "seed": seed, "work": str(work), "checks": with_checks})
         self._channel.settimeout(LOADING_SECONDS)
         self._lines = self._channel.lines()
-        self._closed = False
 
     def environment(self) -> dict[str, str]:
         return dict(self._wait_for("environment"))
@@ -81,15 +74,9 @@ class PytestSuite:
             except TimeoutError:
                 raise SuiteBroken(f"the grader was not loaded within {LOADING_SECONDS:.0f} s") from None
             if line is None:
-                raise SuiteBroken(f"the grader's process died while loading: {self._last_words()}")
+                raise SuiteBroken(f"the grader's process died while loading: {self._child.last_words()}")
             self._told |= wire.decode(line, dict)
         return self._told[key]
-
-    def _last_words(self) -> str:
-        if self._closed:
-            return "it was ended"
-        self._output.seek(0)
-        return self._output.read()[-2000:].decode("utf-8", "backslashreplace").strip() or "it said nothing"
 
     def run(self, check: str, *, attempt: int, service: Mapping[str, Any], bench: Bench) -> Attempt:
         began = time.monotonic()
@@ -99,19 +86,11 @@ class PytestSuite:
                 try:
                     self._channel.send({"run": check, "attempt": attempt, "service": dict(service)}, theirs.fileno())
                 except OSError:
-                    return _errored(began, f"the grader's process is gone: {self._last_words()}")
+                    return _errored(began, f"the grader's process is gone: {self._child.last_words()}")
             return _Conversation(Channel(ours), bench).hold(began)
 
     def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        # The forks are in the child's session; nothing of a grader outlives its run.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._channel.close()
-        self._output.close()
+        self._child.close()
 
 
 class _Conversation:
@@ -152,16 +131,6 @@ class _Conversation:
         if self._pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
-
-
-def _environment(work: Path) -> dict[str, str]:
-    return {
-        "PATH": os.defpath,
-        "HOME": str(work),
-        "LANG": "C.UTF-8",
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "TMPDIR": str(work),
-    }
 
 
 def _told(refusal: NotStarted) -> dict[str, Any]:

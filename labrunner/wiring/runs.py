@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from labrunner.model.lab import Lab
     from labrunner.model.solution import Solution
     from labrunner.ports.runtime import Service
+    from labrunner.suites.spawn import Child
 
 
 def fresh_seed() -> str:
@@ -33,7 +34,11 @@ def fresh_seed() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a user asked for; see `Order`."""
+    """What a user asked for; see `Order`.
+
+    Attributes:
+        child: of the suite, spawned early; None to spawn one.
+    """
 
     lab: Lab
     solution: Solution
@@ -44,6 +49,7 @@ class Wish:
     start_tries: int = 3
     jobs: int = 16
     needs_strong_isolation: bool = False
+    child: Child | None = None
 
 
 @contextlib.contextmanager
@@ -62,7 +68,7 @@ def grading(wish: Wish) -> Iterator[Grading]:
     cache = cache_folder()
     with workplace(cache) as work, contextlib.ExitStack() as stack:
         # The grader loads while everything else gets ready: it takes longest.
-        suite = PytestSuite(lab.grader, wish.seed, work / "suite")
+        suite = PytestSuite(lab.grader, wish.seed, work / "suite", child=wish.child)
         stack.callback(suite.close)
         from labrunner.wiring import runtimes
 

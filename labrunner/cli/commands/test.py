@@ -32,19 +32,26 @@ def command(
     STAGE is a stage's number or name, STAGE/CHECK one check; what they need is run too.
     """
     outputs = options.parse_reports(reports)
-    solution, lab = solution_and_lab(packs)
-    asked = select(lab, names)
-    progress = Progress(solution.path)
-    with progress.lock():
-        from labrunner.cli.grading import Run, fresh_seed
+    from labrunner.cli.interruption import listen
+    from labrunner.suites.spawn import early
 
-        run = Run(
-            lab=lab,
-            solution=solution,
-            asked=asked,
-            seed=seed or fresh_seed(),
-            runtime=runtime,
-            stop_early=not names and not is_all,
-            start_tries=1,
-        )
-        return run.conduct(outputs, progress=progress)
+    listen()
+    # Before anything is looked up: the grader's process takes longest to get ready.
+    with early() as child:
+        solution, lab = solution_and_lab(packs)
+        asked = select(lab, names)
+        progress = Progress(solution.path)
+        with progress.lock():
+            from labrunner.cli.grading import Run, fresh_seed
+
+            run = Run(
+                lab=lab,
+                solution=solution,
+                asked=asked,
+                seed=seed or fresh_seed(),
+                runtime=runtime,
+                stop_early=not names and not is_all,
+                start_tries=1,
+                child=child,
+            )
+            return run.conduct(outputs, progress=progress)

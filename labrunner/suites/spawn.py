@@ -1,0 +1,72 @@
+"""The suite's child process, started before it is known what it will serve: it imports pytest meanwhile.
+
+Standard library only, so that a command can spawn it first of all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Child:
+    """A child that waits for its order.
+
+    Attributes:
+        end: our end of the socket to it.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+
+    def __init__(self) -> None:
+        self.end, theirs = socket.socketpair()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-B", "-m", "labrunner.suites.child", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT, pass_fds=(theirs.fileno(),),
+                start_new_session=True, cwd="/", env=_ENVIRONMENT,
+            )  # fmt: skip
+        self._closed = False
+
+    def last_words(self) -> str:
+        """The end of what it printed."""
+        if self._closed:
+            return "it was ended"
+        self._output.seek(0)
+        return self._output.read()[-2000:].decode("utf-8", "backslashreplace").strip() or "it said nothing"
+
+    def close(self) -> None:
+        """End it and its forks, which are in its session: nothing of a grader outlives its run. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self.end.close()
+        self._output.close()
+
+
+@contextlib.contextmanager
+def early() -> Iterator[Child]:
+    """A child for the run to come; ended at the exit, also when no run came of it."""
+    child = Child()
+    try:
+        yield child
+    finally:
+        child.close()
+
+
+_ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+"""All of it; the child adds HOME and TMPDIR when it is told its folder."""
