@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from labrunner.cli import options
+from labrunner.cli import completing, options
 from labrunner.cli.context import solution_and_lab
 from labrunner.rules.plan import select
 from labrunner.solution.progress import Progress
 
 
 @click.command("test")
-@click.argument("names", metavar="[STAGE | STAGE/CHECK]...", nargs=-1)
+@click.argument("names", metavar="[STAGE | STAGE/CHECK]...", nargs=-1, shell_complete=completing.stages_and_checks)
 @click.option("--all", "is_all", is_flag=True, envvar="LAB_ALL", show_envvar=True, help="Every stage, whatever fails.")
 @options.runtime
 @options.seed

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from labrunner.catalog.packs import Catalog
-from labrunner.cli import options
+from labrunner.cli import completing, options
 from labrunner.errors import ExitCode
 
 
 @click.command("validate")
-@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=completing.labs)
 @click.option("--runs", default=3, type=click.IntRange(1, 10_000), show_default=True, envvar="LAB_RUNS", show_envvar=True,
               help="How often each correct solution is graded.")  # fmt: skip
 @click.option("--jobs", default=2, type=click.IntRange(1, 64), show_default=True, envvar="LAB_JOBS", show_envvar=True,
