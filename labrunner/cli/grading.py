@@ -50,7 +50,7 @@ class Run:
         fold = Fold()
         wish = Wish(
             self.lab, self.solution, self.asked, self.seed, self.runtime, self.stop_early, self.start_tries,
-            needs_strong_isolation=self.needs_strong_isolation, child=self.child,
+            needs_strong_isolation=self.needs_strong_isolation, child=self.child, is_last=True,
         )  # fmt: skip
         try:
             with grading(wish) as run:

@@ -38,6 +38,7 @@ class Wish:
 
     Attributes:
         child: of the suite, spawned early; None to spawn one.
+        is_last: the process ends after this run, and need not wait until containers are removed.
     """
 
     lab: Lab
@@ -50,6 +51,7 @@ class Wish:
     jobs: int = 16
     needs_strong_isolation: bool = False
     child: Child | None = None
+    is_last: bool = False
 
 
 @contextlib.contextmanager
@@ -73,7 +75,7 @@ def grading(wish: Wish) -> Iterator[Grading]:
         from labrunner.wiring import runtimes
 
         runtime = runtimes.pick(wish.runtime, wish.solution.language, cache, work, strict=wish.needs_strong_isolation)
-        stack.callback(runtime.close)
+        stack.callback(runtime.abandon if wish.is_last else runtime.close)
         from labrunner.catalog.digest import of_tree
         from labrunner.grading.grade import Grading, Order
         from labrunner.grading.session import Rooms
