@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from labrunner.model.result import Result
     from labrunner.model.solution import Solution
     from labrunner.solution.progress import Progress
-    from labrunner.suites.spawn import Child
+    from labrunner.suites.spawn import Spawned
 
 __all__ = ["Run", "fresh_seed"]
 
@@ -38,7 +38,7 @@ class Run:
     stop_early: bool = False
     start_tries: int = 3
     needs_strong_isolation: bool = False
-    child: Child | None = None
+    early: Spawned | None = None
 
     def conduct(self, outputs: list[tuple[str, Path | None]], progress: Progress | None = None) -> int:
         """Run, show, write; returns the exit code.
@@ -50,7 +50,7 @@ class Run:
         fold = Fold()
         wish = Wish(
             self.lab, self.solution, self.asked, self.seed, self.runtime, self.stop_early, self.start_tries,
-            needs_strong_isolation=self.needs_strong_isolation, child=self.child, is_last=True,
+            needs_strong_isolation=self.needs_strong_isolation, early=self.early, is_last=True,
         )  # fmt: skip
         try:
             with grading(wish) as run:

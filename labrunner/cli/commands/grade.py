@@ -42,7 +42,7 @@ def command(
     from labrunner.suites.spawn import early
 
     listen()
-    with early() as child:
+    with early() as spawned:
         solution, lab = solution_and_lab(packs, path, lab_id)
         from labrunner.cli.grading import Run, fresh_seed
 
@@ -53,6 +53,6 @@ def command(
             seed=seed or fresh_seed(),
             runtime=runtime,
             needs_strong_isolation=not allow_weak_isolation,
-            child=child,
+            early=spawned,
         )
         return run.conduct(outputs)

@@ -37,7 +37,7 @@ def command(
 
     listen()
     # Before anything is looked up: the grader's process takes longest to get ready.
-    with early() as child:
+    with early() as spawned:
         solution, lab = solution_and_lab(packs)
         asked = select(lab, names)
         progress = Progress(solution.path)
@@ -52,6 +52,6 @@ def command(
                 runtime=runtime,
                 stop_early=not names and not is_all,
                 start_tries=1,
-                child=child,
+                early=spawned,
             )
             return run.conduct(outputs, progress=progress)
