@@ -114,7 +114,9 @@ def _mutant(lab: Lab, folder: Path) -> Case:
             if check not in known:
                 raise table.complain(key, f"there is no check '{check}'.", "Name checks as stage/slug.")
     if not base.is_dir():
-        raise table.complain("of", f"there is no folder graders/{lab.id}/{of}.", "Name a reference, e.g. references/python.")
+        raise table.complain(
+            "of", f"there is no folder graders/{lab.id}/{of}.", "Name a reference, e.g. references/python."
+        )
     _refuse_stale(name, base, folder)
     return Case(CaseKind.MUTANT, folder.name, base, folder, None, about, breaks, may_break, caught)
 
@@ -124,9 +126,10 @@ def _may_break(table: Table) -> tuple[str, ...]:
     if "may_break" not in table:
         return ()
     reasons = table.table("may_break")
-    for check in reasons.keys():
+    checks = reasons.keys()
+    for check in checks:
         reasons.text(check, form="the reason, in a sentence")
-    return reasons.keys()
+    return checks
 
 
 def _refuse_stale(name: str, base: Path, folder: Path) -> None:

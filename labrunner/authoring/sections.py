@@ -106,7 +106,11 @@ def exceeds(count: int, of: int, bound: float) -> bool:
 def _inconclusive(reports: Sequence[CaseReport]) -> Section:
     unsure, verdicts = sum(report.inconclusive for report in reports), sum(report.verdicts for report in reports)
     problems = (
-        [Problem("More than 1 in 20 verdicts on correct solutions are inconclusive.", "Give the checks wider intervals.")]
+        [
+            Problem(
+                "More than 1 in 20 verdicts on correct solutions are inconclusive.", "Give the checks wider intervals."
+            )
+        ]
         if exceeds(unsure, verdicts, BUSY_BOUND)
         else []
     )
@@ -148,7 +152,7 @@ def _mutants(lab: Lab, cases: Sequence[Case], reports: Sequence[CaseReport], wan
     problems = [
         Problem(
             f"{check.id}: no mutant fails it, so nothing proves that it can fail.",
-            f"Write graders/{lab.id}/mutants/NAME with breaks = [\"{check.id}\"].",
+            f'Write graders/{lab.id}/mutants/NAME with breaks = ["{check.id}"].',
         )
         for check in own
         if check.id not in named
@@ -158,7 +162,9 @@ def _mutants(lab: Lab, cases: Sequence[Case], reports: Sequence[CaseReport], wan
     some = f" (of {every}, by turns)" if len(reports) < every else ""
     races = sum(bool(report.shares) for report in reports)
     depth = "the checks they name and a tenth of the others" if wanted.mode is Mode.QUICK else "all checks"
-    facts = f"{right} of {len(reports)} as they should be{some}, against {depth}" + (f", {races} races" if races else "")
+    facts = f"{right} of {len(reports)} as they should be{some}, against {depth}" + (
+        f", {races} races" if races else ""
+    )
     return Section("mutants", facts, (*problems, *_problems(reports)))
 
 

@@ -69,9 +69,7 @@ def _in_grader(lab: Lab) -> Iterator[Problem]:
     slugs = {stage.slug for stage in lab.stages}
     for path in _entries(grader):
         name = f"graders/{lab.id}/{path.name}"
-        if path.is_dir() and path.name not in GRADER_FOLDERS:
-            yield _unexpected(name, f"*.py and the folders {', '.join(GRADER_FOLDERS)}")
-        elif path.is_file() and path.suffix != ".py":
+        if (path.is_dir() and path.name not in GRADER_FOLDERS) or (path.is_file() and path.suffix != ".py"):
             yield _unexpected(name, f"*.py and the folders {', '.join(GRADER_FOLDERS)}")
         elif path.name.startswith("test_"):
             yield from _misnamed(name, path.name, slugs)
@@ -177,6 +175,6 @@ def out_of_step(lab: Lab, held: tuple[str, ...]) -> Iterator[Problem]:
 
 def _file(lab: Lab, check: str) -> str:
     """The file in which a check belongs."""
-    stage = check.split("/")[0]
+    stage = check.split("/", maxsplit=1)[0]
     number = 1 + [each.slug for each in lab.stages].index(stage)
     return f"test_{number:02}_{stage.replace('-', '_')}.py"

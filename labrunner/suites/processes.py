@@ -67,14 +67,12 @@ class Child:
         """The end of what it wrote."""
         return _end_of(self._log)
 
-    def wait(self) -> int:
-        """Its exit code, once it has ended by itself."""
-        return self._process.wait()
-
     def close(self) -> None:
         """End it and its forks, which are in its session: nothing of a grader outlives its run."""
         with contextlib.suppress(ProcessLookupError):
             if self._is_foreground:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_DYING_SECONDS)  # pytest has yet to write how it went
                 self._process.kill()
             else:
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -94,10 +92,6 @@ class Fork:
     def last_words(self) -> str:
         """The end of what it wrote."""
         return _end_of(self._log)
-
-    def wait(self) -> int:
-        """Forks serve, they do not end."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """End it and its forks; its parent is not ours, so its going is seen by its group's."""

@@ -47,6 +47,7 @@ class Wish:
     needs_strong_isolation: bool = False
     kept: KeptGrader | None = None
     patience: float = HANGING_SECONDS
+    foreground: tuple[str, ...] | None = None
 
 
 @contextlib.contextmanager
@@ -66,7 +67,8 @@ def grading(wish: Wish) -> Iterator[Grading]:
     with workplace(cache) as work, contextlib.ExitStack() as stack:
         # The grader loads while everything else gets ready: it takes longest.
         try:
-            suite = PytestSuite(lab.graders, wish.seed, work / "suite", kept=wish.kept, patience=wish.patience)
+            suite = PytestSuite(lab.graders, wish.seed, work / "suite", kept=wish.kept, patience=wish.patience,
+                                foreground=wish.foreground)  # fmt: skip
         except SuiteBroken as fault:
             raise LabInvalid(f"The grader of '{lab.id}' cannot be run: {fault}") from None
         stack.callback(suite.close)
