@@ -320,7 +320,7 @@ def test_a_kept_grader_serves_many_runs(suites: Suites, tmp_path: Path) -> None:
         assert first.environment() == alone.environment() != second.environment()
         assert first.checks() == alone.checks()
         assert _got(_run(first, "draws")) == _got(_run(alone, "draws")) != _got(_run(second, "draws"))
-        assert _got(_run(first, "surroundings")).count("work-0") == 1
+        assert _got(_run(first, "surroundings")).count("work-1") == 1
         first.close()
         assert _run(first, "passes").sight is Sight.ERRORED
         assert _run(second, "passes").sight is Sight.PASSED

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from labrunner.catalog.folders import core
 from labrunner.catalog.packs import Catalog
 from labrunner.cli import options
 from labrunner.errors import UsageError
@@ -64,6 +65,7 @@ def command(  # noqa: PLR0913, PLR0917 - click calls it with one argument per op
     checks it names and no others.
     """
     outputs = options.parse_reports(reports)
+    packs = packs or here()
     catalog = Catalog(packs)
     names = [catalog.known(name) for name in ids] or catalog.names()
     if check is not None:
@@ -90,3 +92,9 @@ def command(  # noqa: PLR0913, PLR0917 - click calls it with one argument per op
     )  # fmt: skip
     validating = Validating(catalog, asked, outputs)
     return validating.update_transcripts(names) if update_transcripts else validating.conduct(names)
+
+
+def here() -> tuple[Path, ...]:
+    """The current directory, where it is a pack of its author's."""
+    is_pack = all(Path(tree).is_dir() for tree in ("labs", "graders")) and Path.cwd() != core().root
+    return (Path.cwd(),) if is_pack else ()
