@@ -33,7 +33,7 @@ def read(root: Path, pack: str, name: str) -> Lab:
         raise table.complain("id", f"the id is '{lab_id}', but the folder is called '{name}'.", "Make them equal.")
     lab = Lab(
         id=lab_id,
-        version=table.text("version", pattern=r"\d+\.\d+\.\d+", form="a version such as 1.0.0"),
+        version=version_of(table),
         title=table.text("title"),
         summary=table.text("summary"),
         level=table.choice("level", Level),
@@ -41,7 +41,7 @@ def read(root: Path, pack: str, name: str) -> Lab:
         languages=_languages(table),
         baseline=table.integer("baseline", 0, 1_000_000),
         service=_service(table.table("service")),
-        stages=_stages(table),
+        stages=stages_of(table),
         pack=pack,
         readme=path.with_name("README.md"),
         manifest=path,
@@ -52,6 +52,11 @@ def read(root: Path, pack: str, name: str) -> Lab:
     if lab.baseline > lab.points:
         raise table.complain("baseline", f"the baseline of {lab.baseline} is more than all {lab.points} points.")
     return lab
+
+
+def version_of(table: Table) -> str:
+    """Three numbers."""
+    return table.text("version", pattern=r"\d+\.\d+\.\d+", form="a version such as 1.0.0")
 
 
 def _languages(table: Table) -> tuple[Language, ...]:
@@ -73,29 +78,36 @@ def _service(table: Table) -> ServiceSpec:
     return spec
 
 
-def _stages(table: Table) -> tuple[Stage, ...]:
-    stages: list[Stage] = []
+def stages_of(table: Table, base: tuple[Stage, ...] = ()) -> tuple[Stage, ...]:
+    """The stages; with `base` those of a lab that is extended, each with what is added to it, then the new ones."""
     places: dict[str, Table] = {}
+    taken = {check.id for stage in base for check in stage.checks}
+    found = {stage.slug: stage for stage in base}
+    named: set[str] = set()
     for entry in table.tables("stages"):
         slug = entry.text("slug", pattern=SLUG, form=_SLUG_FORM)
-        if any(stage.slug == slug for stage in stages):
+        if slug in named:
             raise entry.complain("slug", f"two stages are called '{slug}'.", "Rename one.")
+        named.add(slug)
         checks = []
         for row in entry.tables("checks"):
-            check = _check(row, slug)
-            if check.id in places:
+            check = _check(row, slug, is_added=bool(base))
+            if check.id in places or check.id in taken:
                 raise row.complain(
                     "slug", f"two checks of the stage '{slug}' are called '{check.slug}'.", "Rename one."
                 )
             places[check.id] = row
             checks.append(check)
-        stages.append(Stage(slug, entry.text("title"), entry.text("goal"), tuple(checks)))
+        known = found.get(slug)
+        title = entry.text("title", default=known.title if known else None)
+        goal = entry.text("goal", default=known.goal if known else None)
+        found[slug] = Stage(slug, title, goal, (*(known.checks if known else ()), *checks))
         entry.done()
-    _refuse_bad_needs([check for stage in stages for check in stage.checks], places)
-    return tuple(stages)
+    _refuse_bad_needs([check for stage in found.values() for check in stage.checks], places)
+    return tuple(found.values())
 
 
-def _check(row: Table, stage: str) -> Check:
+def _check(row: Table, stage: str, *, is_added: bool) -> Check:
     slug = row.text("slug", pattern=SLUG, form=_SLUG_FORM)
     check = Check(
         id=f"{stage}/{slug}",
@@ -106,6 +118,7 @@ def _check(row: Table, stage: str) -> Check:
         hints=row.texts("hints", least=2),
         needs=tuple(need if "/" in need else f"{stage}/{need}" for need in row.texts("needs", default=())),
         visibility=row.choice("visibility", Visibility, Visibility.OPEN),
+        is_added=is_added,
     )
     row.done()
     return check

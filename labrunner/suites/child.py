@@ -120,12 +120,17 @@ def _serve(channel: Channel, order: dict[str, Any], choose: Choose) -> None:
     shown = ["-vv", *order["foreground"]] if is_foreground else ["--assert=plain", "--capture=no"]
     without = [word for plugin in (*_NOISY, *(() if is_foreground else _UNUSED)) for word in ("-p", f"no:{plugin}")]
     isolation = ["-c", str(configuration), f"--rootdir={graders[0]}", f"--confcutdir={graders[0]}",
-                 "--import-mode=importlib", *shown, *without, *files]  # fmt: skip
+                 "--import-mode=importlib", *shown, *without, *_shared_words(graders), *files]  # fmt: skip
     kind = Foreground if is_foreground else ForkServer
     server = kind(channel, order["seed"], graders, choose if order["kept"] else None)
     code = pytest.main(isolation, plugins=[server])
     if not server.served:
         channel.send({"broken": server.complaint or f"pytest ended with code {int(code)} before it collected a check"})
+
+
+def _shared_words(graders: list[str]) -> list[str]:
+    """A pack that extends a lab may use the fixtures of the lab's own conftest.py."""
+    return ["-p", "conftest"] if len(graders) > 1 and Path(graders[0], "conftest.py").is_file() else []
 
 
 if __name__ == "__main__":

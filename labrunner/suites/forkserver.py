@@ -88,7 +88,9 @@ class ForkServer:
 
     # -- pytest's hooks -----------------------------------------------------------------------------------------
 
-    def pytest_exception_interact(self, call: pytest.CallInfo[Any], report: pytest.CollectReport) -> None:
+    def pytest_exception_interact(
+        self, call: pytest.CallInfo[Any], report: pytest.CollectReport | pytest.TestReport
+    ) -> None:
         """Remember why a grader file cannot be collected."""
         if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
             self.complaint += told(call.excinfo.value, self._graders)
@@ -206,6 +208,10 @@ class ForkServer:
         began = time.monotonic()
         with _overheard() as output:
             runtestprotocol(item, nextitem=None, log=False)
+        return self.attempt(began, "".join(output))
+
+    def attempt(self, began: float, printed: str = "") -> Attempt:
+        """What the check that ran in this process saw."""
         raised = self._raised.value if self._raised else None
         facts: dict[str, Any] = {
             "started": began,
@@ -216,7 +222,7 @@ class ForkServer:
             "margin": DIARY.margin,
             "histories": DIARY.histories,
             "unknown": DIARY.unknown,
-            "printed": "".join(output),
+            "printed": printed,
         }
         return _judged(raised, facts, self._graders)
 

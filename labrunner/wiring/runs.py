@@ -56,7 +56,22 @@ class Wish:
     early: Spawned | None = None
     kept: KeptGrader | None = None
     patience: float = HANGING_SECONDS
+    foreground: tuple[str, ...] | None = None
     is_last: bool = False
+
+
+def refuse_without_grader(lab: Lab) -> None:
+    """A pack without ``graders/`` still lets learners start and read, but not test.
+
+    Raises:
+        LabInvalid: the pack holds no grader for the lab.
+    """
+    for grader in lab.graders:
+        if not grader.is_dir():
+            raise LabInvalid(
+                f"The pack '{lab.pack}' holds no grader for '{lab.id}': there is no folder {grader}.",
+                "Use a pack with graders/ (--pack DIR).",
+            )
 
 
 @contextlib.contextmanager
@@ -68,17 +83,13 @@ def grading(wish: Wish) -> Iterator[Grading]:
         EnvironmentProblem: no room to work in.
     """
     lab = wish.lab
-    if not lab.grader.is_dir():
-        raise LabInvalid(
-            f"The pack '{lab.pack}' holds no grader for '{lab.id}'.", "Use a pack with graders/ (--pack DIR)."
-        )
+    refuse_without_grader(lab)
     cache = cache_folder()
     with workplace(cache) as work, contextlib.ExitStack() as stack:
         # The grader loads while everything else gets ready: it takes longest.
         try:
-            suite = PytestSuite(
-                lab.graders, wish.seed, work / "suite", kept=wish.kept, early=wish.early, patience=wish.patience
-            )
+            suite = PytestSuite(lab.graders, wish.seed, work / "suite", kept=wish.kept, early=wish.early,
+                                patience=wish.patience, foreground=wish.foreground)  # fmt: skip
         except SuiteBroken as fault:
             raise LabInvalid(f"The grader of '{lab.id}' cannot be run: {fault}") from None
         stack.callback(suite.close)
@@ -96,7 +107,8 @@ def grading(wish: Wish) -> Iterator[Grading]:
                 "Use --runtime docker, or accept that with --allow-weak-isolation; the result will say so.",
             )
         rooms = Rooms(runtime, suite)
-        digests = (of_tree(lab.manifest.parent, lab.scaffolds), of_tree(*lab.graders))
+        public = dict.fromkeys((lab.readme.parent, lab.manifest.parent, lab.scaffolds))
+        digests = (of_tree(*public), of_tree(*lab.graders))
         order = Order(lab, wish.solution, wish.asked, wish.seed, digests, wish.jobs, wish.stop_early, wish.start_tries)
         yield Grading(order, rooms, work)
 
@@ -110,6 +122,7 @@ def loaded(lab: Lab) -> Iterator[KeptGrader]:
     """
     from labrunner.suites.kept import KeptGrader
 
+    refuse_without_grader(lab)
     with workplace(cache_folder()) as work:
         try:
             kept = KeptGrader(lab.graders, work)

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import click
 
+from labrunner.catalog.folders import core
 from labrunner.catalog.packs import Catalog
 from labrunner.cli import completing, options
+from labrunner.errors import UsageError
+from labrunner.rules.plan import select
 
 
 @click.command("validate")
@@ -39,7 +42,7 @@ from labrunner.cli import completing, options
 @options.seed
 @options.report
 @options.pack
-def command(
+def command(  # noqa: PLR0913, PLR0917 - click calls it with one argument per option
     ids: tuple[str, ...],
     runs: int | None,
     depth: str | None,
@@ -62,14 +65,36 @@ def command(
     checks it names and no others.
     """
     outputs = options.parse_reports(reports)
+    packs = packs or here()
     catalog = Catalog(packs)
     names = [catalog.known(name) for name in ids] or catalog.names()
+    if check is not None:
+        if len(cases) != 1 or len(names) != 1 or not ids:
+            raise UsageError(
+                "--check is of one lab and one --case.", "Say lab validate ID --case KIND/NAME --check STAGE/CHECK."
+            )
+        lab = catalog.lab(names[0])
+        (check_id,) = [each for each in select(lab, (check,)) if each == check] or [""]
+        if not check_id:
+            raise UsageError(f"{check} is no single check.", "Say STAGE/CHECK.")
+        from labrunner.cli.validation import in_foreground
+
+        return in_foreground(lab, cases[0], check, runtime, seed, with_pdb=pdb)
+    if pdb:
+        raise UsageError("--pdb needs a check.", "Say lab validate ID --case KIND/NAME --check STAGE/CHECK --pdb.")
     from labrunner.authoring.wanted import Mode
     from labrunner.cli.validation import Asked, Validating
 
     mode = Mode(depth or "usual")
     asked = Asked(
         mode, runtime, runs or (1 if mode is Mode.QUICK else 3), jobs or (os.cpu_count() or 1) + 1, seed, mutants,
-        cases, packs, patience,
+        cases, packs, patience, resume, update_transcripts,
     )  # fmt: skip
-    return Validating(catalog, asked, outputs).conduct(names)
+    validating = Validating(catalog, asked, outputs)
+    return validating.update_transcripts(names) if update_transcripts else validating.conduct(names)
+
+
+def here() -> tuple[Path, ...]:
+    """The current directory, where it is a pack of its author's."""
+    is_pack = all(Path(tree).is_dir() for tree in ("labs", "graders")) and Path.cwd() != core().root
+    return (Path.cwd(),) if is_pack else ()
