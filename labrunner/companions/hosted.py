@@ -81,14 +81,7 @@ class Hosted:
 
     def answers(self, host: str, port: int, timeout: float) -> bool:
         """Any byte in answer to ``OPTIONS *``, which no client of a lab's sends."""
-        give_up = time.monotonic() + timeout
-        try:
-            with socket.create_connection((host, port), timeout) as connection:
-                connection.sendall(b"OPTIONS * HTTP/1.1\r\nHost: lab\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                connection.settimeout(max(0.001, give_up - time.monotonic()))
-                return bool(connection.recv(64))
-        except OSError:
-            return False
+        return _hears_back(host, port, "OPTIONS *", timeout)
 
 
 class FaultProxy(Hosted):
@@ -97,15 +90,29 @@ class FaultProxy(Hosted):
     Args:
         target: address, as the proxy reaches it.
         behind: what is there; None for a service of the learner's.
+        ready: of such a service: target of a GET that it answers.
     """
 
-    def __init__(self, target: tuple[str, int], behind: CompanionKind | None) -> None:
+    def __init__(self, target: tuple[str, int], behind: CompanionKind | None, ready: str) -> None:
         super().__init__("fault-proxy", PROXY, {"target": list(target)})
         self._behind = behind
+        self._ready = ready
 
     def url(self, host: str, port: int) -> str:
         return super().url(host, port) if self._behind is None else self._behind.url(host, port)
 
     def answers(self, host: str, port: int, timeout: float) -> bool:
-        behind = self._behind or super()
-        return behind.answers(host, port, timeout)
+        if self._behind is None:
+            return _hears_back(host, port, f"GET {self._ready}", timeout)
+        return self._behind.answers(host, port, timeout)
+
+
+def _hears_back(host: str, port: int, request: str, timeout: float) -> bool:
+    give_up = time.monotonic() + timeout
+    try:
+        with socket.create_connection((host, port), timeout) as connection:
+            connection.sendall(f"{request} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n".encode())
+            connection.settimeout(max(0.001, give_up - time.monotonic()))
+            return bool(connection.recv(64))
+    except OSError:
+        return False

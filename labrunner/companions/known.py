@@ -42,8 +42,8 @@ class Known:
             return _BUILT_IN[name]()
         return Hosted(name, own_file(self._grader, name), settings)
 
-    def proxy(self, target: tuple[str, int], behind: CompanionKind | None) -> CompanionKind:
-        return FaultProxy(target, behind)
+    def proxy(self, target: tuple[str, int], behind: CompanionKind | None, ready: str) -> CompanionKind:
+        return FaultProxy(target, behind, ready)
 
     def variable(self, name: str) -> str:
         return _VARIABLES.get(name, f"{name.upper().replace('-', '_')}_URL")
@@ -61,12 +61,22 @@ def images(named: tuple[str, ...]) -> tuple[str, ...]:
     return (*(name for name in named if name in BUILT_IN_COMPANIONS), OWN_IMAGE)
 
 
+def there(named: tuple[str, ...]) -> dict[str, str]:
+    """The programs on this machine that can be started as companions outside of containers, by name."""
+    return {name: found for name, found in _looked(named).items() if isinstance(found, str)}
+
+
 def lacking(named: tuple[str, ...]) -> list[EnvironmentProblem]:
-    """What this machine lacks to start them outside of containers, each with what to do."""
-    found = []
+    """What this machine lacks for that, each with what to do."""
+    return [found for found in _looked(named).values() if isinstance(found, EnvironmentProblem)]
+
+
+def _looked(named: tuple[str, ...]) -> dict[str, str | EnvironmentProblem]:
+    found: dict[str, str | EnvironmentProblem] = {}
     for name in named:
         try:
-            _LOOKS.get(name, lambda: None)()
+            if name in _LOOKS:
+                found[name] = str(_LOOKS[name]())
         except EnvironmentProblem as fault:
-            found.append(fault)
+            found[name] = fault
     return found

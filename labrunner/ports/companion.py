@@ -115,8 +115,14 @@ class Companions(Protocol):
             LookupError: ``lab.toml`` does not name it.
         """
 
-    def proxy(self, target: tuple[str, int], behind: CompanionKind | None) -> CompanionKind:
-        """A fault proxy before `target`, an address as services see it; `behind` it is that kind, or a service."""
+    def proxy(self, target: tuple[str, int], behind: CompanionKind | None, ready: str) -> CompanionKind:
+        """A fault proxy.
+
+        Args:
+            target: address of what is behind it, as services see it.
+            behind: the kind of that; None for a service of the learner's.
+            ready: of such a service: target of a GET that it answers.
+        """
 
     def variable(self, name: str) -> str:
         """The variable that tells a service its URL, e.g. ``REDIS_URL``."""

@@ -45,7 +45,7 @@ class Channel:
             content = json.loads(answer.read())
         except (OSError, http.client.HTTPException, ValueError) as fault:
             raise ControlFailed(
-                f"{method} {path}: the companion does not answer: {fault or type(fault).__name__}"
+                f"{method} {path}: the companion does not answer: {str(fault) or type(fault).__name__}"
             ) from None
         finally:
             connection.close()
