@@ -126,9 +126,17 @@ class Container(DockerContainer):
                     raise
 
     def pause(self) -> None:
-        """Freeze every process of it at once; returns when they are."""
-        with told():
-            self._engine.api.pause(self.id)
+        """Freeze every process of it at once; returns when they are. What a busy kernel cannot freeze is tried again."""
+        for attempt in range(TRIES):
+            with told():
+                try:
+                    self._engine.api.pause(self.id)
+                except docker.errors.APIError as fault:
+                    if "unable to freeze" not in explanation(fault) or attempt == TRIES - 1:
+                        raise
+                else:
+                    return
+            time.sleep(0.05 * 2**attempt)
 
     def unpause(self) -> None:
         """Undo `pause`; nothing happens to one that is not paused."""
