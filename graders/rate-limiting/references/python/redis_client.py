@@ -13,7 +13,7 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-PATIENCE = 0.3
+PATIENCE = 0.25
 """Seconds for one command, its connection included; a client of ours gets its answer within half a second."""
 HEARTBEAT = 0.2
 MOST_CONNECTIONS = 32
