@@ -16,6 +16,7 @@ from labrunner.checks.clock import GRANULARITY, wait, wait_until
 from labrunner.checks.http import Answer, Client
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
+from labrunner.rules import quota
 
 __all__ = [
     "GRANULARITY",
@@ -30,6 +31,7 @@ __all__ = [
     "Undecided",
     "exceeded",
     "fail",
+    "quota",
     "undecided",
     "wait",
     "wait_until",

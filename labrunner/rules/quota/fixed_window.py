@@ -48,20 +48,24 @@ class FixedWindow:
 
     @property
     def earliest(self) -> int:
+        """Of the last decision's moment, in ns."""
         return self._zones[-1].t1
 
     def moves(self, item: Item) -> tuple[int, ...]:
+        """The ways in which it may come next."""
         if self._zones[-1].used == 0:
             return () if item.denied else (OPEN,)
         return (STAY,) if item.denied else (STAY, OPEN)
 
     def push(self, item: Item, move: int) -> bool:
+        """Append it, if a placement is left."""
         zone = self._opened(item) if move == OPEN else self._stayed(item)
         if zone is not None:
             self._zones.append(zone)
         return zone is not None
 
     def pop(self) -> None:
+        """Take the last decision back."""
         self._zones.pop()
 
     def _opened(self, item: Item) -> Zone | None:

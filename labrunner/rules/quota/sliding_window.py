@@ -44,12 +44,15 @@ class SlidingWindow:
 
     @property
     def earliest(self) -> int:
+        """Of the last decision's moment, in ns."""
         return self._low[-1] if self._low else 0
 
     def moves(self, item: Item) -> tuple[int, ...]:
+        """The ways in which it may come next."""
         return (0,)
 
     def push(self, item: Item, move: int) -> bool:
+        """Append it, if a placement is left."""
         bounds = self._bounds(item) if item.judged else []
         if bounds is None:
             return False
@@ -81,6 +84,7 @@ class SlidingWindow:
         frame.sources.append(source)
 
     def pop(self) -> None:
+        """Take the last decision back."""
         frame = self._frames.pop()
         for node, low in reversed(frame.raised):
             self._low[node] = low
@@ -168,11 +172,22 @@ class SlidingWindow:
         least_gone = sum(self._high[node] + self._window + SLACK < now1 for node in self._spent)
         most, least = self._total[-1] - self._total[least_gone], self._total[-1] - self._total[most_gone]
         used = f"{least}" if least == most else f"{least} to {most}"
-        answer = " or ".join(
-            sorted({"429" if units + item.cost > self._limit else "200" for units in (least, most)})
-        )
-        left = ""
+        answer = " or ".join(sorted({"429" if units + item.cost > self._limit else "200" for units in (least, most)}))
+        detail = ""
         if answer == "200" and item.left is not None:
             spread = sorted({self._limit - most - item.cost, self._limit - least - item.cost})
-            left = f" with {' to '.join(map(str, spread))} left"
-        return f"{answer}{left} ({used} of {self._limit} units were in use)"
+            detail = f" with {' to '.join(map(str, spread))} left"
+        if answer == "429" and item.wait is not None and least == most:
+            last = bisect_left(self._total, self._total[-1] + item.cost - self._limit) - 1
+            soon, late = self._leaves(last, now1, now2)
+            detail = f" with retry_after_ms from {soon // MILLISECOND} to {-(-late // MILLISECOND)}"
+        if item.reset is not None and least == most and least_gone < len(self._spent):
+            soon, late = self._leaves(least_gone, now1, now2)
+            detail += f" and t from {max(1, -(-soon // SECOND))} to {max(1, -(-late // SECOND))}"
+        return f"{answer}{detail} ({used} of {self._limit} units were in use)"
+
+    def _leaves(self, which: int, now1: int, now2: int) -> tuple[int, int]:
+        """In how many ns, at least and at most, the units of the `which`-th spender leave."""
+        node = self._spent[which]
+        soon = self._low[node] + self._window - SLACK - now2
+        return max(0, soon), self._high[node] + self._window + SLACK - now1

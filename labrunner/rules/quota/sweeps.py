@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
 from labrunner.rules.quota.items import FOREVER, SECOND, SLACK
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from labrunner.rules.quota.items import Item
+
+MOST_TOLD = 20
+"""Items of a proof that many others would do for as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,10 @@ def crowded_fixed_window(items: Sequence[Item], limit: int, window: int) -> Proo
     """Fixed window: requests that surely fall into one and the same window together cost more than the limit.
 
     Windows are told apart as long as it is sure which one comes next; a silence longer than a window starts afresh.
+    In any case no more than two windows can have a part in a span that is shorter than one.
     """
+    if two := crowded_window(items, 2 * limit, window):
+        return two
     if any(item.answer is Answered.UNKNOWN for item in items):
         return None
     admitted = [item for item in items if item.answer is Answered.ADMITTED]
@@ -183,7 +190,7 @@ def crowded_bucket(items: Sequence[Item], limit: int, window: int, burst: int) -
             span = (item.answered - begin) / SECOND
             most = (top + (item.answered - begin) * limit) // window
             expected = f"at most {most} tokens in {span:.3f} s: a full bucket of {burst} and what flows in"
-            return Proof(tuple(inside), expected, f"{spent // window} admitted")
+            return Proof(tuple(inside), expected, f"{spent // window} tokens admitted")
         heads = _telling(heads, limit)
     return None
 
@@ -214,40 +221,51 @@ def needless_denial_by_bucket(items: Sequence[Item], limit: int, window: int, bu
     """Bucket: a request was denied although enough tokens were there, however late all others spent theirs.
 
     The level is lowest when each request is decided as late as it can be, for what a full bucket does not take is lost.
+    What was never taken from the first bucketful is there whatever a clock shows.
     """
-    spenders = [item for item in items if not item.denied]
-    late = SLACK * limit * (2 + len(items) // LOSS_PER)
-    ends = sorted((item for item in spenders if item.answered < FOREVER), key=lambda item: item.answered)
-    starts = sorted(spenders, key=lambda item: item.sent)
+    spenders = sorted((item for item in items if not item.denied), key=lambda item: item.sent)
     denials = sorted((item for item in items if item.denied and item.cost <= burst), key=lambda item: item.sent)
-    points = sorted(
-        [(item.answered, 0, place) for place, item in enumerate(ends)]
-        + [(item.sent, 1, place) for place, item in enumerate(starts)]
-        + [(item.sent, 2, place) for place, item in enumerate(denials)]
-    )
-    level, before, owed = burst * window, 0, 0
-    lows: list[tuple[int, int]] = []
-    waiting: list[tuple[int, int]] = []
-    for moment, kind, place in points:
-        level = min(burst * window, level + (moment - before) * limit)
-        before = moment
-        if kind == 0:
-            level -= ends[place].cost * window
-            owed -= ends[place].cost * window
-        elif kind == 1:
-            owed += starts[place].cost * window
-        else:
-            waiting.append((place, len(lows)))
-        lows.append((moment, level - owed))
-    for place, since in waiting:
-        item = denials[place]
-        least = lows[since][1]
-        for moment, low in lows[since:]:
+    late = SLACK * limit * (2 + len(items) // LOSS_PER)
+    lows, begins = _lowest_levels(spenders, denials, limit, window, burst * window)
+    sent = [item.sent for item in spenders]
+    taken = [0, *accumulate(item.cost for item in spenders)]
+    for item, begin in zip(denials, begins, strict=True):
+        least = lows[begin][1]
+        for moment, low in islice(lows, begin, None):
             if moment > item.answered:
                 break
             least = min(least, low)
-        if least >= item.cost * window + late:
-            telling = [other for other in spenders if other.sent <= item.answered][-20:]
-            expected = f"200: at least {least / window:.2f} tokens were there"
+        untouched = burst - taken[bisect_right(sent, item.answered)]
+        if untouched >= item.cost or least > item.cost * window + late:
+            telling = [other for other in spenders if other.sent <= item.answered][-MOST_TOLD:]
+            expected = f"200: at least {max(untouched, least / window):.2f} of {burst} tokens were there"
             return Proof((*telling, item), expected, f"429 for a cost of {item.cost}")
     return None
+
+
+def _lowest_levels(
+    spenders: Sequence[Item], denials: Sequence[Item], limit: int, window: int, full: int
+) -> tuple[list[tuple[int, int]], list[int]]:
+    """(moment, lowest level) wherever it may turn, in tokens' worth of time; and the place in it of each denial."""
+    ends = sorted(item.answered for item in spenders if item.answered < FOREVER)
+    costs = [item.cost for item in sorted(spenders, key=lambda item: item.answered)]
+    points = sorted(
+        [(moment, 0, place) for place, moment in enumerate(ends)]
+        + [(item.sent, 1, place) for place, item in enumerate(spenders)]
+        + [(item.sent, 2, place) for place, item in enumerate(denials)]
+    )
+    level, before, owed = full, 0, 0
+    lows: list[tuple[int, int]] = []
+    begins: list[int] = []
+    for moment, kind, place in points:
+        level = min(full, level + (moment - before) * limit)
+        before = moment
+        if kind == 0:
+            level -= costs[place] * window
+            owed -= costs[place] * window
+        elif kind == 1:
+            owed += spenders[place].cost * window
+        else:
+            begins.append(len(lows))
+        lows.append((moment, level - owed))
+    return lows, begins

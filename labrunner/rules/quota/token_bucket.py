@@ -12,6 +12,7 @@ Times are in ns times N, so that a token is a whole number of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from labrunner.rules.quota.items import FOREVER, MILLISECOND, SECOND, SLACK
@@ -48,16 +49,22 @@ class TokenBucket:
         self._early = SLACK * limit
         self._late = SLACK * limit * (2 + requests // LOSS_PER)
         self._regions: list[Region | None] = [None]
+        self._taken = [0]
 
     @property
     def earliest(self) -> int:
+        """Of the last decision's moment, in ns."""
         region = self._regions[-1]
         return -FOREVER if region is None else region.upper[0][0] // self._rate
 
     def moves(self, item: Item) -> tuple[int, ...]:
+        """The ways in which it may come next."""
         return (0,)
 
     def push(self, item: Item, move: int) -> bool:
+        """Append it, if a placement is left."""
+        if item.judged and not self._grants_what_is_untouched(item):
+            return False
         region = self._moved(item)
         if region is not None and item.judged:
             region = self._cut(region, item)
@@ -68,10 +75,20 @@ class TokenBucket:
             corners = tuple((t, z + worth) for t, z in region.upper)
             region = Region(region.floor + worth, region.lag - worth, corners)
         self._regions.append(region)
+        self._taken.append(self._taken[-1] + (0 if item.denied else item.cost))
         return True
 
     def pop(self) -> None:
+        """Take the last decision back."""
         self._regions.pop()
+        self._taken.pop()
+
+    def _grants_what_is_untouched(self, item: Item) -> bool:
+        """Without any refill, and so whatever a clock shows, what was not taken yet is there."""
+        untouched = self._burst - self._taken[-1]
+        if item.denied:
+            return untouched < item.cost and (item.left is None or item.left >= untouched)
+        return item.left is None or item.left >= untouched - item.cost
 
     def _moved(self, item: Item) -> Region | None:
         """The region at the moment of the item, before its answer is looked at."""
@@ -135,7 +152,7 @@ Corners = tuple[tuple[int, int], ...]
 
 def _at(corners: Corners, moment: int) -> int:
     """The bound at `moment`; flat after the last corner."""
-    for (t1, z1), (t2, z2) in zip(corners, corners[1:], strict=False):
+    for (t1, z1), (t2, z2) in pairwise(corners):
         if t1 <= moment <= t2:
             return z1 if z1 == z2 else z1 + moment - t1
     return corners[-1][1]
@@ -152,9 +169,9 @@ def _crossing(corners: Corners, lag: int) -> int | None:
 
     The bound minus t never grows, so there is at most one such moment.
     """
-    for (t1, z1), (t2, z2) in zip(corners, corners[1:], strict=False):
+    for (t1, z1), (t2, z2) in pairwise(corners):
         if z2 < t2 - lag:
-            return z1 + lag if t1 <= z1 + lag else t1
+            return max(z1 + lag, t1)
     return None
 
 
@@ -186,7 +203,7 @@ def _clipped(region: Region) -> Region | None:
     first, last = corners[0][0], corners[-1][0]
     if corners[-1][1] < region.floor:
         return None
-    for (t1, z1), (t2, z2) in zip(corners, corners[1:], strict=False):
+    for (t1, z1), (_, z2) in pairwise(corners):
         if z1 < region.floor <= z2:
             first = t1 + region.floor - z1
         if z2 >= region.floor > z1:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from labrunner.rules.quota import Algorithm, Answered, Decision, Limit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 GRAIN = 0.010
 
@@ -86,6 +89,7 @@ class Bucket:
 
 
 def limiter_of(limit: Limit) -> Limiter:
+    """A correct one."""
     match limit.algorithm:
         case Algorithm.FIXED_WINDOW:
             return Fixed(limit.limit, limit.window)
@@ -96,6 +100,7 @@ def limiter_of(limit: Limit) -> Limiter:
 
 
 def any_limit(rng: random.Random) -> Limit:
+    """Any algorithm, small numbers."""
     algorithm = rng.choice(list(Algorithm))
     units = rng.choice([1, 2, 3, 5, 7, 10, 30])
     burst = rng.choice([None, 1, 2, units, 3 * units]) if algorithm is Algorithm.TOKEN_BUCKET else None
@@ -122,6 +127,7 @@ class Machine:
 
 
 def any_machine(rng: random.Random) -> Machine:
+    """Quiet, busy or stalling."""
     lag = rng.choice([0.0001, 0.001, 0.02])
     return Machine(rng.choice([1, 1, 1, 2, 4]), lag, rng.choice([0, 0.05, 0.3]), rng.random() < 0.3,
                    rng.choice([0, 0, 0, 0.05]))  # fmt: skip
@@ -176,3 +182,14 @@ def _requests(limit: Limit, machine: Machine, rng: random.Random, count: int) ->
         cost = rng.choice([1, 1, 1, rng.randint(1, min(limit.capacity, 1000))])
         made.append(_Request(sent, at, clocks[who], cost, lost))
     return made
+
+
+def planned(limiter: Limiter, plan: Sequence[tuple[float, int]], rng: random.Random) -> list[Decision]:
+    """What one client sees that sends these costs, each after a pause, to a limiter on an ordinary machine."""
+    now, seen = rng.uniform(1000, 1050), []
+    for pause, cost in plan:
+        sent = now + pause
+        at = sent + rng.expovariate(1000)
+        now = at + rng.expovariate(1000)
+        seen.append(_seen(_Request(sent, at, now, cost, lost=False), limiter.decide(at, cost)))
+    return seen
