@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from labrunner.model.lab import ServiceSpec
     from labrunner.model.solution import Staged
     from labrunner.model.status import Reason
-    from labrunner.ports import Bench
+    from labrunner.ports import Bench, Companion, CompanionKind
 
 
 class FakeService:
@@ -27,6 +27,7 @@ class FakeService:
     def __init__(self, name: str, refusals: list[NotStarted] | None = None) -> None:
         self.name = name
         self.url = f"http://{name}"
+        self.address = self.client_address = (name, 80)
         self.refusals = refusals if refusals is not None else []
         self.ending: str | None = None
         self.starved_of: Reason | None = None
@@ -37,6 +38,15 @@ class FakeService:
         if self.refusals:
             raise self.refusals.pop(0)
         return 0.125
+
+    def answers(self, timeout: float) -> bool:
+        return self.ending is None
+
+    def cut(self) -> None:
+        self.calls.append("cut")
+
+    def mend(self) -> None:
+        self.calls.append("mend")
 
     def die(self) -> None:
         """As a learner's service does."""
@@ -116,6 +126,9 @@ class FakeRuntime:
         service = FakeService(name, self.refusals if name == "service" else [])
         self.services.append(service)
         return service
+
+    def companion(self, kind: CompanionKind, *, name: str) -> Companion:
+        raise NotImplementedError
 
     def witness(self) -> FakeWitness:
         return FakeWitness(self.delay)

@@ -13,6 +13,8 @@ the moment before it was sent and the moment after its answer was read (`Answer.
 """
 
 from labrunner.checks.clock import GRANULARITY, wait, wait_until
+from labrunner.checks.companions import Companion, Companions
+from labrunner.checks.faults import Suffering, note_recovery
 from labrunner.checks.http import Answer, Client
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
@@ -23,14 +25,18 @@ __all__ = [
     "Answer",
     "Broken",
     "Client",
+    "Companion",
+    "Companions",
     "Exceeded",
     "Exit",
     "Failed",
     "Service",
     "Services",
+    "Suffering",
     "Undecided",
     "exceeded",
     "fail",
+    "note_recovery",
     "quota",
     "undecided",
     "wait",

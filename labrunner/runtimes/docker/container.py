@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labrunner.runtimes.docker.profile import Profile
 
 TRIES = 5
+PUBLISHED_SECONDS = 5.0
 _PASSING = ("port is already allocated", "address already in use", "iptables", "resource temporarily unavailable",
             "failed to create endpoint", "device or resource busy", "try again", "timeout")  # fmt: skip
 """Faults of a busy engine that another try gets round."""
@@ -148,6 +149,28 @@ class Container(DockerContainer):
         with told():
             told_of: dict[str, Any] = self._engine.api.inspect_container(self.id)
         return told_of
+
+    def published(self) -> dict[int, int]:
+        """Port on the host by port of the container, once it runs.
+
+        Raises:
+            EnvironmentProblem: it ended, or none is published in time.
+        """
+        give_up = time.monotonic() + PUBLISHED_SECONDS
+        while time.monotonic() < give_up:
+            state = self.inspect()
+            if not state["State"]["Running"]:
+                words = b" ".join(self.get_logs()).decode("utf-8", "replace")[-200:].strip()
+                raise EnvironmentProblem(f"A container of ours ended at once: {words}", "See `lab doctor`.")
+            found = {
+                int(port.partition("/")[0]): int(bindings[0]["HostPort"])
+                for port, bindings in state["NetworkSettings"]["Ports"].items()
+                if bindings
+            }
+            if found:
+                return found
+            time.sleep(0.02)
+        raise EnvironmentProblem("The Docker engine published no port of a container.", "See the engine's log.")
 
     def run_inside(self, command: Sequence[str]) -> str:
         """What a short command inside writes; empty when it cannot be run (best effort, for diagnosis)."""
