@@ -12,6 +12,7 @@ A check fails a solution only for what no correct solution can do under any sche
 the moment before it was sent and the moment after its answer was read (`Answer.sent`, `Answer.answered`).
 """
 
+from labrunner.checks.burst import Ask, burst
 from labrunner.checks.clock import GRANULARITY, wait, wait_until
 from labrunner.checks.companions import Companion, Companions
 from labrunner.checks.faults import Suffering, note_recovery
@@ -23,6 +24,7 @@ from labrunner.rules import quota
 __all__ = [
     "GRANULARITY",
     "Answer",
+    "Ask",
     "Broken",
     "Client",
     "Companion",
@@ -34,6 +36,7 @@ __all__ = [
     "Services",
     "Suffering",
     "Undecided",
+    "burst",
     "exceeded",
     "fail",
     "note_recovery",
