@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 import string
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from environment import PURPOSES, policy_name
+from environment import ALL, policy_name
 
-from labrunner.checks import GRANULARITY, Answer, Client, Service, fail, undecided
+from labrunner.checks import GRANULARITY, Answer, Client, Service, fail, quota, undecided
 
 PLAIN = string.ascii_letters + string.digits + "-._"
 ODD = PLAIN + "~!$'()*,;=:@\"\\#%&+/<>?[]^`{|}"
@@ -27,11 +28,33 @@ class Policy:
 
     Attributes:
         window: seconds.
+        burst: of a token bucket; None for as many as the limit.
     """
 
     name: str
     limit: int
     window: float
+    algorithm: str = "fixed-window"
+    burst: int | None = None
+
+    @property
+    def quota(self) -> quota.Limit:
+        """As the quota oracle wants it."""
+        return quota.Limit(quota.Algorithm(self.algorithm), self.limit, self.window, self.burst)
+
+    @property
+    def capacity(self) -> int:
+        """K: the most units that can be had at once."""
+        return self.quota.capacity
+
+
+def policies(service: Service, purposes: Iterable[str]) -> dict[str, Policy]:
+    """The policies of a service, by the purposes for which its environment was made, in that order."""
+    tables = json.loads(service.env["POLICIES"])
+    return {
+        purpose: Policy(name, table["limit"], table["window_ms"] / 1000, table["algorithm"], table.get("burst"))
+        for purpose, (name, table) in zip(purposes, tables.items(), strict=True)
+    }
 
 
 @dataclass(frozen=True)
@@ -48,12 +71,8 @@ class Limiter:
     def __init__(self, service: Service, client: Client, rng: random.Random) -> None:
         self.client = client
         self._rng = rng
-        tables = json.loads(service.env["POLICIES"])
-        self._policies = {
-            purpose: Policy(name, table["limit"], table["window_ms"] / 1000)
-            for purpose, (name, table) in zip(PURPOSES, tables.items(), strict=True)
-        }
-        self._names = frozenset(tables)
+        self._policies = policies(service, ALL)
+        self._names = frozenset(policy.name for policy in self._policies.values())
         self._opened: dict[tuple[str, str], float] = {}
 
     def policy(self, purpose: str) -> Policy:
