@@ -104,7 +104,9 @@ def test_bucket_reset(limiter: Limiter) -> None:
     pair.ask()
     wait_until(pair.answers[-1].answered + 1.1)
     pair.ask_each(*[1] * policy.capacity)
-    pair.settle("A client sees when more will be left: when the next whole token is there.", RESET, telling=(policy.capacity,))
+    pair.settle(
+        "A client sees when more will be left: when the next whole token is there.", RESET, telling=(policy.capacity,)
+    )
     fills = -(-policy.capacity * round(policy.window * 1000) // policy.limit)
     wanted = f";q={policy.capacity};w={-(-fills // 1000)}"
     got = header(pair.answers[0], "RateLimit-Policy", "Clients learn the limit from it.")
@@ -112,5 +114,3 @@ def test_bucket_reset(limiter: Limiter) -> None:
         expected = f'RateLimit-Policy: "{policy.name}"{wanted}'
         why = "For a bucket q is B, and w the seconds in which an empty one fills."
         fail(pair.answers[0], expected=expected, got=f"RateLimit-Policy: {got}", why=why)
-
-

@@ -16,7 +16,7 @@ from labrunner.checks.burst import Ask, burst
 from labrunner.checks.clock import GRANULARITY, wait, wait_until
 from labrunner.checks.companions import Companion, Companions
 from labrunner.checks.faults import Suffering, note_recovery
-from labrunner.checks.http import Answer, Client
+from labrunner.checks.http import Answer, Client, Unanswered
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
 from labrunner.rules import quota
@@ -35,6 +35,7 @@ __all__ = [
     "Service",
     "Services",
     "Suffering",
+    "Unanswered",
     "Undecided",
     "burst",
     "exceeded",
