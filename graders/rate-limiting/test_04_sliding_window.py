@@ -106,7 +106,13 @@ def test_window_wait_is_enough(limiter: Limiter) -> None:
     again = pair.ask(2)
     if again.status != 200:
         got = f"{again.line} after a wait of {again.sent - denied.answered:.3f} s"
-        fail(denied, again, expected=f"200 after the {wait_ms} ms that were told", got=got, why="A wait that is told must be enough.")
+        fail(
+            denied,
+            again,
+            expected=f"200 after the {wait_ms} ms that were told",
+            got=got,
+            why="A wait that is told must be enough.",
+        )
 
 
 def test_window_reset(limiter: Limiter) -> None:
@@ -115,4 +121,6 @@ def test_window_reset(limiter: Limiter) -> None:
     first = pair.ask()
     wait_until(first.answered + 1.5)
     pair.ask_each(*[1] * (pair.policy.limit - 1), 1)
-    pair.settle("A client sees when more will be left: when the oldest unit leaves.", RESET, telling=(pair.policy.limit,))
+    pair.settle(
+        "A client sees when more will be left: when the oldest unit leaves.", RESET, telling=(pair.policy.limit,)
+    )
