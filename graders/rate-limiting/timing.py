@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-import http_sf
-from vocabulary import Limiter, Policy, header, whole_number
+from vocabulary import FIELDS, Limiter, Policy, header, parameters, whole_number
 
 from labrunner.checks import Answer, fail, quota, undecided, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FIELDS = "Clients read RateLimit fields before they run into the limit."
 SHOWN = 12
 """Exchanges of a proof that are shown: more tell nobody more."""
 DECISION = frozenset[str]()
@@ -65,7 +63,7 @@ class Pair:
             telling: indices of answers on which the check turns: were one of them the other way round (200 for 429,
                 429 for 200) the oracle would have to object, or else the machine was too slow for this plan.
         """
-        history = [_decision(*each, judged) for each in zip(self.answers, self._costs, strict=True)]
+        history = [_decision(self.policy, *each, judged) for each in zip(self.answers, self._costs, strict=True)]
         judgement = quota.judge(self.policy.quota, history)
         if judgement.verdict is quota.Verdict.IMPOSSIBLE:
             told = [self.answers[index] for index in judgement.telling]
@@ -85,11 +83,11 @@ def _reversed(decision: quota.Decision) -> quota.Decision:
     return dataclasses.replace(decision, answer=quota.Answered.DENIED if was_admitted else quota.Answered.ADMITTED)
 
 
-def _decision(answer: Answer, cost: int, judged: frozenset[str]) -> quota.Decision:
+def _decision(policy: Policy, answer: Answer, cost: int, judged: frozenset[str]) -> quota.Decision:
     is_admitted = answer.status == 200
     left = reset = None
     if "reset" in judged or ("remaining" in judged and not is_admitted):
-        left, reset = limit_field(answer)
+        left, reset = limit_field(answer, policy)
     elif "remaining" in judged:
         left = whole_number(answer, "remaining", "A client plans with what is left.")
     wait = None
@@ -106,15 +104,11 @@ def _decision(answer: Answer, cost: int, judged: frozenset[str]) -> quota.Decisi
     )
 
 
-def limit_field(answer: Answer) -> tuple[int, int]:
-    """``r`` and ``t`` of the only policy in the field RateLimit."""
-    value = header(answer, "RateLimit", FIELDS)
-    try:
-        members = cast("list[tuple[object, dict[str, object]]]", http_sf.parse(value.encode("latin-1"), tltype="list"))
-        told = members[0][1]["r"], members[0][1]["t"]
-    except (ValueError, LookupError, TypeError) as fault:
-        fail(answer, expected="RateLimit with r and t", got=f"RateLimit: {value} ({fault})", why=FIELDS)
-    left, reset = told
+def limit_field(answer: Answer, policy: Policy) -> tuple[int, int]:
+    """``r`` and ``t`` of the field RateLimit."""
+    told = parameters(answer, "RateLimit", policy)
+    left, reset = told.get("r"), told.get("t")
     if not isinstance(left, int) or not isinstance(reset, int):
-        fail(answer, expected="whole numbers for r and t", got=f"RateLimit: {value}", why=FIELDS)
+        got = f"RateLimit: {header(answer, 'RateLimit', FIELDS)}"
+        fail(answer, expected="whole numbers for r and t", got=got, why=FIELDS)
     return left, reset

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import random
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import urlencode
 
+import http_sf
 from environment import ALL, policy_name
 
-from labrunner.checks import GRANULARITY, Answer, Client, Service, fail, quota, undecided
+from labrunner.checks import GRANULARITY, Answer, Ask, Client, Service, burst, fail, quota, undecided
 
 PLAIN = string.ascii_letters + string.digits + "-._"
 ODD = PLAIN + "~!$'()*,;=:@\"\\#%&+/<>?[]^`{|}"
@@ -20,6 +22,7 @@ BORN_WITH = ("constructor", "__proto__")
 """Names under which a JavaScript object that should be empty finds something."""
 WITHIN = "A client within its limit is served."
 BEYOND = "A limit that lets one more through is no limit."
+FIELDS = "Clients read RateLimit fields before they run into the limit."
 
 
 @dataclass(frozen=True)
@@ -147,3 +150,37 @@ def header(answer: Answer, name: str, why: str) -> str:
     if value is None:
         fail(answer, expected=f"a header field {name}", got="none", why=why)
     return value
+
+
+def parameters(answer: Answer, name: str, policy: Policy) -> dict[str, object]:
+    """Parameters of the policy's member of a structured field (RFC 9651)."""
+    value = header(answer, name, FIELDS)
+    try:
+        members = cast("list[tuple[object, dict[str, object]]]", http_sf.parse(value.encode("latin-1"), tltype="list"))
+    except ValueError as fault:
+        fail(answer, expected=f"{name} as a structured field", got=f"{name}: {value} ({fault})", why=FIELDS)
+    # A token, the name without quotes, is equal to the string but is none.
+    found = [parameters for item, parameters in members if isinstance(item, str) and item == policy.name]
+    if not found:
+        fail(answer, expected=f'{name}: "{policy.name}";...', got=f"{name}: {value}", why=FIELDS)
+    return found[0]
+
+
+class Crowd:
+    """Many requests at once, of a service of the check's own."""
+
+    def __init__(self, service: Service, rng: random.Random) -> None:
+        self._service = service
+        self._rng = rng
+
+    def new_client(self, length: int = 12) -> str:
+        """A client id that nobody has used before."""
+        return "".join(self._rng.choices(PLAIN, k=length))
+
+    def ask(self, wanted: Sequence[tuple[Policy, str, int]]) -> list[Answer]:
+        """Ask for policy, client and cost each; the answers, in that order."""
+        asks = [
+            Ask(f"/resource/{policy.name}" + (f"?cost={cost}" if cost != 1 else ""), {"X-Client-Id": client})
+            for policy, client, cost in wanted
+        ]
+        return burst(self._service, asks)
