@@ -113,15 +113,10 @@ def capacity(pairs: Sequence[Pair], threshold: float) -> Comparison | None:
     crowded = sum(_is_crowded(pair) for pair in pairs)
     knows_cpu = all(window.cpu_per_request for pair in pairs for window in (pair.learner, pair.reference))
     if crowded > _CROWDED_SHARE * len(pairs) and knows_cpu:
-        good = [pair for pair in pairs if _spoils(pair) == ""]
-        ratios = [_cpu_ratio(pair) for pair in good]
+        ratios = [_bounded_ratio(pair) for pair in pairs if not _spoils(pair)]
         return _compare(ratios, threshold, Measure.CPU, [_spoils(pair) for pair in pairs])
     spoils = [_spoils(pair) or ("the load generator was the bottleneck" * _is_crowded(pair)) for pair in pairs]
-    ratios = [
-        pair.learner.per_second / pair.reference.per_second
-        for pair, spoil in zip(pairs, spoils, strict=True)
-        if not spoil
-    ]
+    ratios = [_throughput_ratio(pair) for pair, spoil in zip(pairs, spoils, strict=True) if not spoil]
     return _compare(ratios, threshold, Measure.THROUGHPUT, spoils)
 
 
@@ -225,9 +220,19 @@ def _spoils_timed(pair: TimedPair) -> str:
     return ""
 
 
-def _cpu_ratio(pair: Pair) -> float:
+def _throughput_ratio(pair: Pair) -> float:
+    return pair.learner.per_second / pair.reference.per_second
+
+
+def _bounded_ratio(pair: Pair) -> float:
+    """By CPU time; and where the generator held back one side only, throughput bounds the true ratio from that side."""
     learner, reference = pair.learner.cpu_per_request, pair.reference.cpu_per_request
-    return reference / learner if learner and reference else 0.0
+    by_cpu = reference / learner if learner and reference else 0.0
+    if pair.learner.generator <= GENERATOR_SHARE < pair.reference.generator:
+        return min(by_cpu, _throughput_ratio(pair))
+    if pair.reference.generator <= GENERATOR_SHARE < pair.learner.generator:
+        return max(by_cpu, _throughput_ratio(pair))
+    return by_cpu
 
 
 def _room(pair: TimedPair, most: float) -> float:

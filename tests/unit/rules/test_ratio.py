@@ -195,3 +195,11 @@ def test_percentile() -> None:
     assert percentile(values, 0.5) == 50.0
     assert percentile(values, 1.0) == 100.0
     assert percentile([], 0.5) == 0.0
+
+
+def test_a_service_that_waits_is_not_excused_by_a_fast_reference() -> None:
+    """A lock held during I/O costs no CPU time: that the reference outruns the generator must not hide it."""
+    pairs = [Pair(window(300, generator=0.2), window(9000, generator=0.95)) for _ in range(7)]
+    found = capacity(pairs, T)
+    assert found is not None
+    assert found.call is Call.FAILED
