@@ -153,6 +153,9 @@ class FakeSuite:
             raise self.broken
         return {"WORD": "hello"}
 
+    def load_environment(self) -> dict[str, str]:
+        return {}
+
     def checks(self) -> tuple[str, ...]:
         return tuple(self.scripts)
 

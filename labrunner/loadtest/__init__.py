@@ -9,6 +9,7 @@ In the child (standard library, gevent and Locust only; these files are sent):
     child.py        obeys: prepare, window, schedule, trace
     user.py         what a lab's ``load.py`` is written with: a Locust user on a raw keep-alive connection
     connection.py   that connection
+    exchange.py     one request, and what came of it
     windows.py      closed loop and open schedule
     recording.py    every request, from Locust's own events
 """

@@ -29,7 +29,7 @@ from labrunner.loadtest.windows import Closed, Driver, Scheduled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from labrunner.loadtest.user import Exchange, Request
+    from labrunner.loadtest.exchange import Exchange, Request
 
 KEPT_SIDE = "learner"
 """Whose requests are kept for the judge."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labrunner.loadtest.shipped import program
-from labrunner.ports.load import LoadBroken
+from labrunner.ports.pipe import LoadBroken
 from labrunner.rules.ratio import Timed, Window, percentile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from labrunner.ports.load import LoadOrder, Pipe
+    from labrunner.ports.load import LoadOrder
+    from labrunner.ports.pipe import Pipe
 
 READY_SECONDS = 60.0
 TRACE_SECONDS = 60.0

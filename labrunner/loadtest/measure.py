@@ -12,16 +12,16 @@ import random
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from labrunner.loadtest.exclusive import exclusive
 from labrunner.loadtest.generator import Generator
 from labrunner.loadtest.shipped import BOOT
-from labrunner.model.load import Call, Comparison, LoadReport, SideFigures
+from labrunner.model.load import Comparison, LoadReport, SideFigures
 from labrunner.model.outcome import Failure
 from labrunner.model.result import Startup
 from labrunner.model.status import Reason
-from labrunner.ports.load import LoadBroken
+from labrunner.ports.pipe import LoadBroken
 from labrunner.ports.runtime import NotStarted
 from labrunner.rules import ratio
 from labrunner.rules.ratio import PAIRS, Pair, Timed, TimedPair, Window
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from labrunner.loadtest.generator import Shot
-    from labrunner.ports.load import LoadOrder, Pipe
+    from labrunner.ports.load import LoadOrder
+    from labrunner.ports.pipe import Pipe
     from labrunner.ports.runtime import TimedService
 
 LEARNER, REFERENCE = "learner", "reference"
@@ -78,7 +79,7 @@ class Turns:
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="turns")
         self._used: dict[str, float | None] = {}
 
-    def __enter__(self) -> Turns:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,12 +6,13 @@ import array
 import base64
 from typing import TYPE_CHECKING, Any
 
-from labrunner.loadtest.user import UNKNOWN, WRONG
+from labrunner.loadtest.exchange import UNKNOWN, WRONG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from labrunner.loadtest.user import Exchange, RawUser
+    from labrunner.loadtest.exchange import Exchange
+    from labrunner.loadtest.user import RawUser
 
 MOST_KEPT = 400_000
 """Requests of one measurement that are kept for the judge; some 200 MB."""

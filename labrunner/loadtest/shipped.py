@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-FILES = ("__init__.py", "child.py", "connection.py", "recording.py", "user.py", "windows.py")
+FILES = ("__init__.py", "child.py", "connection.py", "exchange.py", "recording.py", "user.py", "windows.py")
 BOOT = """\
 import locust, json, os, sys, tempfile
 line = b""

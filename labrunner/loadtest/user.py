@@ -21,12 +21,13 @@ on each answer of the solution: the number that it returns is kept for the judge
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import gevent
 from locust import User, constant, task
 
 from labrunner.loadtest.connection import Connection, Malformed, Unanswered
+from labrunner.loadtest.exchange import UNKNOWN, WRONG, Exchange, Request
 
 if TYPE_CHECKING:
     import random
@@ -34,44 +35,10 @@ if TYPE_CHECKING:
 
     from labrunner.loadtest.windows import Driver
 
-UNKNOWN, WRONG = 0, -1
-"""In the place of a status: no complete answer came; what came is no answer."""
 REFUSED_PAUSE = 0.02
+__all__ = ["RawUser", "Request", "get"]
+
 _NO_CONTEXT: dict[str, Any] = {}
-
-
-class Request(NamedTuple):
-    """One request of the plan.
-
-    Attributes:
-        key: whose state it is about, as the judge sorts requests.
-        tag: a number for the judge, such as a cost.
-        data: all of it, as it is sent.
-    """
-
-    key: str
-    tag: int
-    data: bytes
-
-
-class Exchange(NamedTuple):
-    """What came of a request.
-
-    Attributes:
-        sent, answered: monotonic seconds.
-        status: of the answer; `UNKNOWN` or `WRONG` when there is none.
-        body: of the answer; else why there is none.
-        due: in the open schedule, when it should have been sent; else 0.
-        was_waiting: whether a user was waiting for that moment.
-    """
-
-    request: Request
-    sent: float
-    answered: float
-    status: int
-    body: bytes
-    due: float
-    was_waiting: bool
 
 
 def get(target: str, agent: str, fields: str = "") -> bytes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labrunner.loadtest.connection import Connection
-    from labrunner.loadtest.user import RawUser, Request
+    from labrunner.loadtest.exchange import Request
 
 PATIENCE = 2.0
 """Seconds after which a request without an answer is given up: its outcome is unknown."""
@@ -30,10 +30,20 @@ LEAD = 0.01
 _TICK = 0.01
 
 
+class Asking(Protocol):
+    """A user, as a window sees it."""
+
+    def connection(self, side: str, address: tuple[str, int]) -> Connection:
+        """Its connection to a side."""
+
+    def ask(self, connection: Connection, request: Request, due: float = 0.0, was_waiting: bool = False) -> None:
+        """Send one request and wait for its answer."""
+
+
 class Window(Protocol):
     """A time in which users ask."""
 
-    def drive(self, user: RawUser) -> None:
+    def drive(self, user: Asking) -> None:
         """What one user does in it."""
 
     def leave(self) -> None:
@@ -150,7 +160,7 @@ class Closed(_Counted):
         self._is_open = False
         self.ended = time.monotonic()
 
-    def drive(self, user: RawUser) -> None:
+    def drive(self, user: Asking) -> None:
         """Ask until the window closes."""
         connection = user.connection(self._side, self._address)
         plan, ask = self._plan, user.ask
@@ -184,7 +194,7 @@ class Scheduled(_Counted):
         super().open(users)
         self.began = time.monotonic() + LEAD
 
-    def drive(self, user: RawUser) -> None:
+    def drive(self, user: Asking) -> None:
         """Take the next request that is due, wait for its moment, send it; until none is left."""
         connection = user.connection(self._side, self._address)
         last = self.began + self._seconds + GRACE

@@ -1,6 +1,7 @@
 """Protocols of the rooms: what `grading` asks of them, and what their fakes in tests must do."""
 
-from labrunner.ports.load import LoadBroken, LoadOrder, LoadTest, Pipe
+from labrunner.ports.load import LoadOrder, LoadTest
+from labrunner.ports.pipe import LoadBroken, Pipe
 from labrunner.ports.runtime import Exit, NotStarted, Runtime, Service, TimedService, Witness
 from labrunner.ports.suite import Bench, Suite, SuiteBroken
 

@@ -10,32 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from labrunner.model.load import LoadReport, LoadSpec
+    from labrunner.ports.pipe import Pipe
     from labrunner.ports.runtime import TimedService
-
-
-class LoadBroken(Exception):
-    """The generator or the lab's ``load.py`` cannot do its work: never the learner's fault."""
-
-
-class Pipe(Protocol):
-    """A child process, here or in a container: lines in, lines out."""
-
-    def send(self, data: bytes) -> None:
-        """Write to its standard input.
-
-        Raises:
-            LoadBroken: it is gone.
-        """
-
-    def receive(self, seconds: float) -> bytes:
-        """The next line of its standard output.
-
-        Raises:
-            LoadBroken: it is gone, or said nothing for so long.
-        """
-
-    def close(self) -> None:
-        """End it. May be called twice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from labrunner.model.result import Isolation, Startup
     from labrunner.model.solution import Staged
     from labrunner.model.status import Reason
-    from labrunner.ports.load import Pipe
+    from labrunner.ports.pipe import Pipe
 
 
 class NotStarted(Exception):

@@ -34,26 +34,28 @@ def main() -> None:
     order: dict[str, Any] = wire.decode(next(channel.lines()), dict)
     try:
         sys.path.insert(0, order["grader"])
-        channel.send({"environment": _environment(Path(order["grader"]), order["seed"])})
+        channel.send(_environments(Path(order["grader"]), order["seed"]))
         if order["checks"]:
             _serve(channel, order)
     except Exception:  # noqa: BLE001 - whatever is wrong with the grader, its author is told
         channel.send({"broken": traceback.format_exc()})
 
 
-def _environment(grader: Path, seed: str) -> dict[str, str]:
-    """What the grader's ``environment.py`` chooses for the run's shared service."""
+def _environments(grader: Path, seed: str) -> dict[str, dict[str, str]]:
+    """What the grader's ``environment.py`` chooses for the run's shared service, and for both services under load."""
     path = grader / "environment.py"
     if not path.is_file():
-        return {}
+        return {"environment": {}, "load_environment": {}}
     spec = importlib.util.spec_from_file_location("environment", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules["environment"] = module
     spec.loader.exec_module(module)
-    chosen = module.environment(random.Random(f"{seed}/environment"))
-    return {str(key): str(value) for key, value in chosen.items()}
+    chosen = {"environment": module.environment(random.Random(f"{seed}/environment")), "load_environment": {}}
+    if hasattr(module, "load_environment"):
+        chosen["load_environment"] = module.load_environment(random.Random(f"{seed}/load-environment"))
+    return {kind: {str(key): str(value) for key, value in table.items()} for kind, table in chosen.items()}
 
 
 def _serve(channel: Channel, order: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from _pytest.runner import runtestprotocol
 
 from labrunner.checks import Broken, Client, Exceeded, Failed, Service, Services, Undecided
 from labrunner.checks.diary import DIARY
+from labrunner.checks.load import Load, measured
 from labrunner.model.outcome import Attempt, Sight
 from labrunner.rules import wire
 from labrunner.rules.text import storable
@@ -115,6 +116,11 @@ class ForkServer:
         """Starts further instances, for this check alone."""
         context = request.config.stash[CONTEXT]
         return Services(context, dict(context.service["env"]), request.config.stash[AGENT])
+
+    @pytest.fixture
+    def load(self, request: pytest.FixtureRequest) -> Load:
+        """The run's load measurement, made when the first check asks for it."""
+        return measured(request.config.stash[CONTEXT])
 
     @pytest.fixture
     def client(self, service: Service) -> Iterator[Client]:

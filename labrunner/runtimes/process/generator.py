@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from labrunner.ports.load import LoadBroken
+from labrunner.ports.pipe import LoadBroken
 
 if TYPE_CHECKING:
     from pathlib import Path
