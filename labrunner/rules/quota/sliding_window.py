@@ -168,9 +168,7 @@ class SlidingWindow:
         least_gone = sum(self._high[node] + self._window + SLACK < now1 for node in self._spent)
         most, least = self._total[-1] - self._total[least_gone], self._total[-1] - self._total[most_gone]
         used = f"{least}" if least == most else f"{least} to {most}"
-        answer = " or ".join(
-            sorted({"429" if units + item.cost > self._limit else "200" for units in (least, most)})
-        )
+        answer = " or ".join(sorted({"429" if units + item.cost > self._limit else "200" for units in (least, most)}))
         left = ""
         if answer == "200" and item.left is not None:
             spread = sorted({self._limit - most - item.cost, self._limit - least - item.cost})
