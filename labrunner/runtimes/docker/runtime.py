@@ -129,7 +129,8 @@ class DockerRuntime:
         slot = side.take()
         plan = Plan(
             image=self._base,
-            command=[WITNESS],
+            # Named here, not in the script: it is in the base image, and a new one would make all images anew.
+            command=["perl", "-MSocket=:DEFAULT,IPPROTO_TCP,TCP_NODELAY", WITNESS],
             profile=FUNCTIONAL,
             environment=_environment(slot),
             network=side.inner.name,
