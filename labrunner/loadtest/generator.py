@@ -20,7 +20,6 @@ READY_SECONDS = 60.0
 TRACE_SECONDS = 60.0
 GRACE_SECONDS = 15.0
 """Beyond a window's own length."""
-WINDOW = 0.3
 RAMP = 0.04
 SATURATED = 0.5
 """Share of the requests of an open schedule that found no user waiting."""
@@ -63,9 +62,9 @@ class Generator:
             sides={name: list(address) for name, address in sides.items()},
         )
 
-    def window(self, side: str) -> Shot:
+    def window(self, side: str, seconds: float) -> Shot:
         """One window of the closed loop."""
-        told = self._do(WINDOW + GRACE_SECONDS, do="window", side=side, seconds=WINDOW, ramp=RAMP)
+        told = self._do(seconds + GRACE_SECONDS, do="window", side=side, seconds=seconds, ramp=RAMP)
         window = Window(
             answers=told["answers"], seconds=told["seconds"], requests=told["requests"], cpu=None,
             generator=told["generator"], stall=told["stall"],

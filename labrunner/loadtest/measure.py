@@ -24,7 +24,7 @@ from labrunner.model.status import Reason
 from labrunner.ports.pipe import LoadBroken
 from labrunner.ports.runtime import NotStarted
 from labrunner.rules import ratio
-from labrunner.rules.ratio import PAIRS, Pair, Timed, TimedPair, Window
+from labrunner.rules.ratio import LEAST_ANSWERS, PAIRS, Pair, Timed, TimedPair, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 LEARNER, REFERENCE = "learner", "reference"
 CAPACITY_SHARE = 0.6
 """Of the progress, the first part."""
+WINDOW, LONGEST_WINDOW = 0.3, 1.0
+"""Seconds; longer where the machine is so slow that the reference would answer too few in a short one."""
+WANTED_ANSWERS = 1.5 * LEAST_ANSWERS
 TIMED_SECONDS = 0.25
 TIMED_REQUESTS = 70
 """A slow machine's windows are longer, so that this many requests are due in each."""
@@ -136,6 +139,7 @@ class _Measurement:
         self._generator = generator
         self._turns = turns
         self._listener = listener
+        self._window = WINDOW
         self._shots: dict[str, list[Window]] = {LEARNER: [], REFERENCE: []}
         self._timed: dict[str, list[Timed]] = {LEARNER: [], REFERENCE: []}
 
@@ -144,6 +148,8 @@ class _Measurement:
         for side in (LEARNER, REFERENCE):
             self._listener(0.0, f"warming up: {side}")
             self._shoot(side)
+        warm = self._shots[REFERENCE][0].per_second
+        self._window = min(LONGEST_WINDOW, max(WINDOW, WANTED_ANSWERS / max(warm, 1.0)))
         self._shots = {LEARNER: [], REFERENCE: []}
         capacity = self._capacity()
         rate, latency = self._rate(), None
@@ -178,7 +184,7 @@ class _Measurement:
 
     def _shoot(self, side: str) -> Shot:
         self._turns.of(side)
-        shot = self._generator.window(side)
+        shot = self._generator.window(side, self._window)
         window = dataclasses.replace(shot.window, cpu=self._turns.cpu(side))
         self._turns.check(side)
         self._shots[side].append(window)
