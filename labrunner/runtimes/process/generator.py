@@ -39,12 +39,13 @@ class ProcessGenerator:
             with contextlib.suppress(OSError):  # it may have ended already; that is told by `receive`
                 os.sched_setaffinity(self._process.pid, cpus)
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=self._read, name="generator", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, name="generator", daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        with contextlib.suppress(OSError, ValueError):
-            for line in self._process.stdout:
+        with self._process.stdout as output:
+            for line in output:
                 self._lines.put(line)
         self._lines.put(b"")
 
@@ -53,7 +54,7 @@ class ProcessGenerator:
         try:
             self._process.stdin.write(data)
             self._process.stdin.flush()
-        except OSError:
+        except (OSError, ValueError):  # its end, or ours, is closed
             raise LoadBroken(f"the load generator ended: {self._last_words()}") from None
 
     def receive(self, seconds: float) -> bytes:
@@ -66,6 +67,8 @@ class ProcessGenerator:
         return line
 
     def _last_words(self) -> str:
+        if self._log.closed:
+            return "it was told to"
         self._log.seek(0)
         return self._log.read()[-2000:].decode("utf-8", "backslashreplace").strip() or "it said nothing"
 
@@ -78,4 +81,5 @@ class ProcessGenerator:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._reader.join(END_SECONDS)
         self._log.close()
