@@ -40,7 +40,7 @@ PURPOSES = {
 """Window in ms by purpose; a check finds its policy by the purpose's place in POLICIES."""
 LARGE = {"bad-cost"}
 """Purposes whose quota must allow the largest cost."""
-LOAD_ALGORITHMS = ("fixed-window",)
+LOAD_ALGORITHMS = ("fixed-window", "sliding-window", "token-bucket")
 """What is asked for under load."""
 ROOMY = {"client-id-bytes"}
 """Purposes whose quota must outlast every try of the check (`labrunner.rules.verdict.TRIES`): it has clients whose names

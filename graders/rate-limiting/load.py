@@ -15,6 +15,8 @@ from labrunner.loadtest.user import RawUser, Request, get
 
 LIVE = 8
 """Clients that are asking at one time."""
+RETURNING = 6
+"""Requests of earlier clients after each group."""
 COSTS = (1, 1, 1, 2, 3)
 CLIENT = b"CLIENT-ID-PLACE"
 
@@ -34,6 +36,7 @@ class Caller(RawUser):
             for name in names
             for cost in set(COSTS)
         }
+        past: list[Request] = []
         letters = string.ascii_letters + string.digits
         while True:
             group = []
@@ -47,7 +50,11 @@ class Caller(RawUser):
                     data = forms[name, cost].replace(CLIENT, client.encode())
                     group.append(Request(f"{name} {client}", cost, data))
             rng.shuffle(group)
+            # Some come back later, when many others have been there: a quota that is spent is not forgotten.
+            returning = rng.sample(past, min(len(past), RETURNING))
+            past += group[::LIVE]
             yield from group
+            yield from returning
 
     @classmethod
     def read(cls, request: Request, status: int, body: bytes) -> int | None:
