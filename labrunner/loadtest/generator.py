@@ -64,7 +64,7 @@ class Generator:
 
     def window(self, side: str, seconds: float) -> Shot:
         """One window of the closed loop."""
-        told = self._do(seconds + GRACE_SECONDS, do="window", side=side, seconds=seconds, ramp=RAMP)
+        told = self.raw_window(side, seconds)
         window = Window(
             answers=told["answers"], seconds=told["seconds"], requests=told["requests"], cpu=None,
             generator=told["generator"], stall=told["stall"],
@@ -73,7 +73,7 @@ class Generator:
 
     def schedule(self, side: str, rate: float, seconds: float, objective: float) -> Timed:
         """One window of the open schedule, at `rate` requests a second."""
-        told = self._do(seconds + GRACE_SECONDS, do="schedule", side=side, seconds=seconds, ramp=RAMP, rate=rate)
+        told = self.raw_schedule(side, rate, seconds)
         latencies = told["latencies"]
         return Timed(
             p50=percentile(latencies, 0.5),
@@ -84,6 +84,14 @@ class Generator:
             is_saturated=told["waiting"] < SATURATED * len(latencies),
             stall=told["stall"],
         )
+
+    def raw_window(self, side: str, seconds: float) -> dict[str, Any]:
+        """All that the child tells of a window of the closed loop."""
+        return self._do(seconds + GRACE_SECONDS, do="window", side=side, seconds=seconds, ramp=RAMP)
+
+    def raw_schedule(self, side: str, rate: float, seconds: float) -> dict[str, Any]:
+        """All that the child tells of a window of the open schedule."""
+        return self._do(seconds + GRACE_SECONDS, do="schedule", side=side, seconds=seconds, ramp=RAMP, rate=rate)
 
     def trace(self) -> bytes:
         """The recorded requests, as JSON."""

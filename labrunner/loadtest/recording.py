@@ -61,7 +61,7 @@ def trace(exchanges: Sequence[Exchange], user: type[RawUser]) -> dict[str, Any]:
         (index, uint32), ``tag`` and ``value`` (int32), ``status`` (int16; 0 unknown), ``sent``, ``answered`` (float64).
     """
     keys: dict[str, int] = {}
-    columns = {name: array.array(kind) for name, kind in COLUMNS.items()}
+    columns: dict[str, array.array[Any]] = {name: array.array(kind) for name, kind in COLUMNS.items()}
     wrong: list[dict[str, Any]] = []
     wrongs = unanswered = 0
     for request, sent, answered, status, body, _, _ in exchanges:

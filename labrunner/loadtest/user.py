@@ -52,7 +52,7 @@ def get(target: str, agent: str, fields: str = "") -> bytes:
     return f"GET {target} HTTP/1.1\r\nHost: lab\r\nUser-Agent: {agent}\r\nAccept: */*\r\n{fields}\r\n".encode("latin-1")
 
 
-class RawUser(User):  # type: ignore[misc] # Locust's classes are untyped here
+class RawUser(User):
     """A Locust user that asks as fast as it is answered, or as the schedule says.
 
     Attributes:

@@ -163,9 +163,11 @@ class DockerRuntime:
         Raises:
             EnvironmentProblem: the engine does not answer any more.
         """
-        ends = [ended.close for ended in (*self._witnesses, *self._generators)] + [
-            service.close for service in self._services
-        ]
+        ends = (
+            [each.close for each in self._witnesses]
+            + [each.close for each in self._generators]
+            + [service.close for service in self._services]
+        )
         with ThreadPoolExecutor(CLOSERS) as pool:
             for end in [pool.submit(end) for end in ends]:
                 end.result()

@@ -134,8 +134,10 @@ class ProcessRuntime:
         # All are told before any is waited for.
         for supervised in self._supervisors:
             supervised.hang_up()
-        for ended in (*self._witnesses, *self._generators):
-            ended.close()
+        for witness in self._witnesses:
+            witness.close()
+        for generator in self._generators:
+            generator.close()
         for service in self._services:
             service.close()
         for spare in self._spares:
