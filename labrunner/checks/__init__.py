@@ -17,6 +17,7 @@ from labrunner.checks.clock import GRANULARITY, wait, wait_until
 from labrunner.checks.companions import Companion, Companions
 from labrunner.checks.faults import Suffering, note_recovery
 from labrunner.checks.http import Answer, Client, Unanswered
+from labrunner.checks.load import Load, Record
 from labrunner.checks.notes import note_deadline, note_history
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
@@ -33,6 +34,8 @@ __all__ = [
     "Exceeded",
     "Exit",
     "Failed",
+    "Load",
+    "Record",
     "Service",
     "Services",
     "Suffering",

@@ -128,13 +128,21 @@ class Hurtable:
         return timed_call(self._bench, action, {"service": self.name, **arguments})
 
 
-def timed_call(bench: Bench, action: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Ask the runner; ends the check when a service of the learner's is at fault."""
+def timed_call(bench: Bench, action: str, arguments: dict[str, Any], *, is_declared: bool = False) -> dict[str, Any]:
+    """Ask the runner; ends the check when a service of the learner's is at fault.
+
+    Args:
+        bench: the channel to it.
+        action: what is asked for.
+        arguments: of the action.
+        is_declared: the time is a declared wait, not the service's own.
+    """
     began = time.monotonic()
     try:
         told = bench.call(action, arguments)
     finally:
-        DIARY.note_service(time.monotonic() - began)
+        note = DIARY.note_wait if is_declared else DIARY.note_service
+        note(time.monotonic() - began)
     if refusal := told.get("not_started"):
         failure = Failure(refusal["expected"], refusal["got"], refusal["why"], log=tuple(refusal["log"]))
         reason = Reason(refusal["reason"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labrunner.checks.faults import Hurtable, timed_call
 from labrunner.checks.diary import DIARY
+from labrunner.checks.faults import Hurtable, timed_call
 from labrunner.checks.http import Client
 from labrunner.checks.verdicts import undecided
 

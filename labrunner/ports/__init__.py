@@ -1,7 +1,9 @@
 """Protocols of the rooms: what `grading` asks of them, and what their fakes in tests must do."""
 
 from labrunner.ports.companion import Companion, CompanionKind, Companions, ControlFailed, Place, Program
-from labrunner.ports.runtime import Exit, NotStarted, Runtime, Service, Witness
+from labrunner.ports.load import LoadOrder, LoadTest
+from labrunner.ports.pipe import LoadBroken, Pipe
+from labrunner.ports.runtime import Exit, NotStarted, Runtime, Service, TimedService, Witness
 from labrunner.ports.suite import Bench, Suite, SuiteBroken
 from labrunner.ports.target import CannotBeDone, Target
 
@@ -13,7 +15,11 @@ __all__ = [
     "Companions",
     "ControlFailed",
     "Exit",
+    "LoadBroken",
+    "LoadOrder",
+    "LoadTest",
     "NotStarted",
+    "Pipe",
     "Place",
     "Program",
     "Runtime",
@@ -21,5 +27,6 @@ __all__ = [
     "Suite",
     "SuiteBroken",
     "Target",
+    "TimedService",
     "Witness",
 ]

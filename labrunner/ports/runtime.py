@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from labrunner.model.solution import Staged
     from labrunner.model.status import Reason
     from labrunner.ports.companion import Companion, CompanionKind
+    from labrunner.ports.pipe import Pipe
 
 
 class NotStarted(Exception):
@@ -71,6 +72,17 @@ class Service(Target, Protocol):
         """SIGTERM; after `within` seconds SIGKILL."""
 
 
+class TimedService(Service, Protocol):
+    """An instance for timed windows: on CPUs without a quota, and reached by the load generator on the shortest way."""
+
+    @property
+    def inner(self) -> tuple[str, int]:
+        """Host and port as the generator reaches it, with nothing in between."""
+
+    def cpu_seconds(self) -> float | None:
+        """CPU time that all its processes have used so far; None where that cannot be known."""
+
+
 class Witness(Protocol):
     """A minimal service under the same limits; slow when, and only when, the machine is."""
 
@@ -123,6 +135,26 @@ class Runtime(Protocol):
 
         Raises:
             EnvironmentProblem: its image is not built, or its program not on this machine.
+        """
+
+    def launch_timed(self, staged: Staged, environment: Mapping[str, str], *, name: str, side: str) -> TimedService:
+        """As `launch`, for timed windows: all such services share one CPU, so that only one of them may run at a time.
+
+        Args:
+            staged: what to run.
+            environment: the lab's own variables.
+            name: what messages call the service.
+            side: ``learner`` or ``reference``; in containers, sides cannot reach each other.
+        """
+
+    def generator(self, boot: str) -> Pipe:
+        """Start a Python that has Locust, on the CPUs that timed services do not use, where it reaches both sides.
+
+        Args:
+            boot: the program, as on a command line.
+
+        Raises:
+            EnvironmentProblem: an image is missing, or the engine cannot.
         """
 
     def witness(self) -> Witness:

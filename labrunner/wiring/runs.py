@@ -114,8 +114,9 @@ def grading(wish: Wish) -> Iterator[Grading]:
                 "Use --runtime docker, or accept that with --allow-weak-isolation; the result will say so.",
             )
         from labrunner.companions.known import Known
+        from labrunner.loadtest.measure import LocustLoadTest
 
-        rooms = Rooms(runtime, suite, Known(lab.grader, lab.service.companions))
+        rooms = Rooms(runtime, suite, Known(lab.grader, lab.service.companions), LocustLoadTest())
         public = dict.fromkeys((lab.readme.parent, lab.manifest.parent, lab.scaffolds))
         digests = (of_tree(*public), of_tree(*lab.graders))
         order = Order(lab, wish.solution, wish.asked, wish.seed, digests, wish.jobs, wish.stop_early, wish.start_tries)

@@ -59,6 +59,7 @@ RECIPES = {
         Recipe("forwarder"),
         Recipe("redis"),
         Recipe("postgres"),
+        Recipe("load"),
     )
 }
 

@@ -84,6 +84,13 @@ class DockerService(Tenant):
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self._slot.host_port}"
 
+    @property
+    def inner(self) -> tuple[str, int]:
+        return self._side.inner.host(self._slot.number), self._slot.service_port
+
+    def cpu_seconds(self) -> float | None:
+        return self._life.container.cpu_seconds()
+
     def wait_ready(self, spec: ServiceSpec) -> float:
         self._ready = spec.ready
         within = spec.ready_within_ms / 1000

@@ -53,7 +53,7 @@ class ProcessCompanion(ProcessProgram):
                 return time.monotonic() - self._started_at
             if self._supervised.wait_exit(POLL_SECONDS) is not None:
                 break
-        words = " / ".join(self.log(self._started_at, time.monotonic())[-3:])
+        words = " / ".join(self.log(self._first_words, time.monotonic())[-3:])
         raise EnvironmentProblem(f"The companion '{self.name}' did not become ready: {words or 'it said nothing'}")
 
     def answers(self, timeout: float) -> bool:

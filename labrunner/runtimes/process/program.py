@@ -26,6 +26,7 @@ class Launch:
 
     Attributes:
         user: uid and gid to drop to, or None to stay who we are.
+        cpus: which CPUs it may use; None for any.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Launch:
     user: int | None
     host: str
     port: int
+    cpus: tuple[int, ...] | None = None
 
 
 class NotExecutable(Exception):
@@ -59,7 +61,7 @@ class ProcessProgram:
         self._log = Log(hide=f"{launch.cwd}/")
         self._draining = self._log.drain(self._supervised.log)
         self._closed = False
-        self._started_at = 0.0
+        self._started_at = self._first_words = 0.0
         self._start()
 
     @property
@@ -81,9 +83,12 @@ class ProcessProgram:
 
     def _start(self) -> None:
         launch = self._launch
+        # What it writes may be read before the news of its start.
+        self._first_words = time.monotonic()
         why = self._supervised.start(
-            argv=launch.argv, env=launch.environment, cwd=launch.cwd, limits=launch.limits, user=launch.user
-        )
+            argv=launch.argv, env=launch.environment, cwd=launch.cwd, limits=launch.limits, user=launch.user,
+            cpus=launch.cpus,
+        )  # fmt: skip
         # The supervisor's own start is not the program's.
         self._started_at = time.monotonic()
         if why:

@@ -16,8 +16,9 @@ from labrunner.model.result import Isolation
 from labrunner.ports.companion import Place
 from labrunner.ports.runtime import NotStarted
 from labrunner.runtimes.control import Channel
-from labrunner.runtimes.process import build
+from labrunner.runtimes.process import build, cpus
 from labrunner.runtimes.process.companion import ProcessCompanion
+from labrunner.runtimes.process.generator import ProcessGenerator
 from labrunner.runtimes.process.ports import Ports
 from labrunner.runtimes.process.program import Launch, ProcessProgram
 from labrunner.runtimes.process.service import ProcessService
@@ -55,6 +56,7 @@ class ProcessRuntime:
         self._paths: dict[str, str] = {}
         self._services: list[ProcessProgram] = []
         self._witnesses: list[EchoWitness] = []
+        self._generators: list[ProcessGenerator] = []
         self._ports = Ports(HOST)
         self._starting = threading.Lock()
         self._closed = False
@@ -82,6 +84,20 @@ class ProcessRuntime:
             self._paths[staged.digest] = build.build(staged, self._cache)
 
     def launch(self, staged: Staged, environment: Mapping[str, str], *, name: str, port: int = 0) -> ProcessService:
+        return self._launch(staged, environment, name, port, None)
+
+    def launch_timed(self, staged: Staged, environment: Mapping[str, str], *, name: str, side: str) -> ProcessService:
+        return self._launch(staged, environment, name, 0, cpus.shares()[0])
+
+    def generator(self, boot: str) -> ProcessGenerator:
+        with self._starting:
+            generator = ProcessGenerator(boot, cpus.shares()[1], self._work / f"generator-{len(self._generators)}")
+            self._generators.append(generator)
+        return generator
+
+    def _launch(
+        self, staged: Staged, environment: Mapping[str, str], name: str, port: int, on: tuple[int, ...] | None
+    ) -> ProcessService:
         path = self._paths[staged.digest]
         argv = self._argv(staged, path)
         supervised, data, number = self._seat(name, port)
@@ -98,6 +114,7 @@ class ProcessRuntime:
                 user=self._user,
                 host=HOST,
                 port=number,
+                cpus=on,
             ),
             supervised,
         )
@@ -161,6 +178,8 @@ class ProcessRuntime:
             supervised.hang_up()
         for witness in self._witnesses:
             witness.close()
+        for generator in self._generators:
+            generator.close()
         for service in self._services:
             service.close()
         for spare in self._spares:

@@ -12,7 +12,7 @@ from labrunner.ports.runtime import Exit, NotStarted
 from labrunner.runtimes import readiness
 from labrunner.runtimes.process.listening import listeners
 from labrunner.runtimes.process.program import LOG_LAG, NotExecutable, ProcessProgram
-from labrunner.runtimes.process.tree import descendants, resident
+from labrunner.runtimes.process.tree import cpu_seconds, descendants, resident
 
 if TYPE_CHECKING:
     from labrunner.model.lab import ServiceSpec
@@ -30,6 +30,13 @@ class ProcessService(ProcessProgram):
     @property
     def url(self) -> str:
         return f"http://{self._launch.host}:{self._launch.port}"
+
+    @property
+    def inner(self) -> tuple[str, int]:
+        return self._launch.host, self._launch.port
+
+    def cpu_seconds(self) -> float | None:
+        return cpu_seconds(self._supervised.pid)
 
     def _start(self) -> None:
         try:
@@ -53,14 +60,14 @@ class ProcessService(ProcessProgram):
             if self._supervised.wait_exit(POLL_SECONDS) is not None:
                 raise NotStarted(self._ended())
         found = listeners(descendants(self._supervised.pid))
-        log = self.log(self._started_at, time.monotonic())
+        log = self.log(self._first_words, time.monotonic())
         startup = readiness.not_ready(glance, found, host=host, port=port, target=spec.ready, seconds=within, log=log)
         raise NotStarted(startup, deadline=within)
 
     def _ended(self) -> Startup:
         code = self._supervised.exit_code
         time.sleep(LOG_LAG)
-        log = self.log(self._started_at, time.monotonic())
+        log = self.log(self._first_words, time.monotonic())
         return readiness.ended(code or 0, self._supervised.exited_at - self._started_at, log)
 
     def answers(self, timeout: float) -> bool:
