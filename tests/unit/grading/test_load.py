@@ -88,7 +88,7 @@ class Run:
         order = Order(of, solution, tuple(item.id for item in of.checks), "seed", ("l", "g"), 16, stop_early)
         work = tmp_path / "work"
         work.mkdir()
-        rooms = Rooms(self.runtime, self.suite, room)
+        rooms = Rooms(self.runtime, self.suite, load=room)
         self.events = list(Grading(order, rooms, work).events())
         self.result = fold(self.events)
 
