@@ -28,6 +28,7 @@ COMMANDS = {
     "status": Entry("Learn", "Show how far you have come."),
     "reset": Entry("Learn", "Bring back the scaffold's files, keeping a backup."),
     "grade": Entry("Grade", "Grade a solution: every stage, every check."),
+    "report": Entry("Grade", "Show a stored result, or write it in other formats."),
     "validate": Entry("Author", "Prove that a lab's grader is right."),
     "images": Entry("Machine", "Build and list the images that containers start from."),
     "doctor": Entry("Machine", "Find out what is wrong with this machine."),

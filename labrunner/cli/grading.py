@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from labrunner.cli.interruption import listen
+from labrunner.cli.options import uses_stdout
 from labrunner.model.status import Status
 from labrunner.rules.fold import Fold
 from labrunner.rules.score import exit_code
-from labrunner.solution.progress import write_whole
 from labrunner.wiring.runs import Wish, fresh_seed, grading
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ class Run:
     stop_early: bool = False
     start_tries: int = 3
     needs_strong_isolation: bool = False
+    folder: str = ""
 
     def conduct(self, outputs: list[tuple[str, Path | None]], progress: Progress | None = None) -> int:
         """Run, show, write; returns the exit code.
@@ -61,7 +61,7 @@ class Run:
 
                 if not self.needs_strong_isolation:
                     click.echo(runtimes.fallback(self.runtime, self.solution.language), nl=False, err=True)
-                with Live(terminal.console(to_stderr=_uses_stdout(outputs))) as live:
+                with Live(terminal.console(to_stderr=uses_stdout(outputs))) as live:
                     for event in run.events():
                         fold.add(event)
                         live.add(event)
@@ -75,21 +75,10 @@ class Run:
     def _finish(self, result: Result, outputs: list[tuple[str, Path | None]], progress: Progress | None) -> None:
         """Show it, keep it, write it; the cleaning up comes after that."""
         from labrunner.reports import json, terminal
-        from labrunner.reports.formats import RENDERERS
+        from labrunner.cli.outputs import write
 
-        terminal.show(result, terminal.console(to_stderr=_uses_stdout(outputs)))
+        terminal.show(result, terminal.console(to_stderr=uses_stdout(outputs)))
         if progress is not None:
             verdicts = {check.id: check.status.value for check in result.checks if check.status is not Status.SKIPPED}
             progress.save(json.render(result), result.seed, verdicts)
-        for name, path in outputs:
-            data = RENDERERS[name](result)
-            if path is None:
-                sys.stdout.buffer.write(data)
-                sys.stdout.buffer.flush()
-            else:
-                write_whole(path, data)
-
-
-def _uses_stdout(outputs: list[tuple[str, Path | None]]) -> bool:
-    """Whether a report goes to standard output; what people read then goes to standard error."""
-    return any(path is None for _, path in outputs)
+        write(result, outputs, self.folder)
