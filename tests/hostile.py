@@ -17,7 +17,7 @@ from tests.builders import check, lab, started
 LAB = lab(check("one/a", points=3), check("one/b", "one/a"), check("two/c"))
 
 ATTACKS = (
-    "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "\"><b>", "'><a href=javascript:alert(1)>x</a>",
+    "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><b>', "'><a href=javascript:alert(1)>x</a>",
     "```", "````\n# PASSED", "~~~", "|x|", "\n\n## 100%", "<!--", "]]>", "<![CDATA[", "&#0;", "&amp;lt;", "{{7*7}}", "{%raw%}",
     "::error::forged", "\n::set-env name=PATH::/evil", "##[error]forged", "%0A::error::x", "::stop-commands::x", "\r::debug::",
     "\x1b[2J\x1b]0;t\x07", "\x00", "\x0b\x0c", "\u202e\u2066", "\u2028", "\ufffe\uffff", "\ud800", "@everyone", "#1", "www.x.test",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from labrunner.model.assignment import Terms
 from labrunner.model.outcome import Failure, Outcome
 from labrunner.model.status import Reason, Status
 
@@ -105,6 +106,7 @@ class Result:
         notes: what a reader should know, e.g. what the isolation lacks.
         review: flags for a person; they change no score.
         started_at: UTC, ISO 8601.
+        terms: of the assignment that it was graded for; the points are then the assignment's.
     """
 
     schema: int
@@ -129,3 +131,4 @@ class Result:
     at_fault: Fault | None = None
     notes: tuple[str, ...] = ()
     review: tuple[str, ...] = ()
+    terms: Terms | None = None

@@ -21,7 +21,7 @@ MOST_BYTES = 400_000
 _SPECIAL = re.compile(r"([!#$&*+\-.:<=>@\[\\\]_`{|}~])")
 _MARKS = {
     Status.PASSED: "✅", Status.FAILED: "❌", Status.LIMIT: "❌", Status.BLOCKED: "⚪", Status.INCONCLUSIVE: "❔",
-    Status.ERRORED: "⚠️", Status.SKIPPED: "➖",
+    Status.ERRORED: "⚠️", Status.SKIPPED: "▫️",
 }  # fmt: skip
 
 

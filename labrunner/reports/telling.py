@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from labrunner.model.outcome import Outcome
 from labrunner.model.status import Reason, Status
 from labrunner.reports import curl
+from labrunner.rules.assignment import is_enough, mark
 from labrunner.rules.text import printable, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from labrunner.model.assignment import Terms
     from labrunner.model.outcome import Exchange, Failure
     from labrunner.model.result import CheckResult, Result, StageInfo
 
@@ -78,12 +80,18 @@ def headline(result: Result) -> str:
     """The outcome in one sentence."""
     if result.score.value is None:
         return "Not graded: the result is incomplete, which costs nobody points."
-    share = f"{result.score.value:.0%}"
-    return f"{result.score.earned} of {result.score.possible} points ({share})"
+    told = f"{result.score.earned} of {result.score.possible} points ({result.score.value:.0%})"
+    if result.terms is None:
+        return told
+    enough, name = is_enough(result, result.terms), mark(result, result.terms)
+    told += f", mark {safe(name, 60)}" if name else ""
+    return told if enough is None else f"{told}, {'passed' if enough else 'not passed'}"
 
 
 def remarks(result: Result) -> Iterator[str]:
     """What a reader should know besides, a sentence each."""
+    if result.terms is not None:
+        yield from _of_terms(result.terms)
     if result.interrupted:
         yield "The run was interrupted; what was known until then is kept."
     for line in result.problem.splitlines()[:20]:
@@ -92,6 +100,14 @@ def remarks(result: Result) -> Iterator[str]:
         yield safe(note)
     if result.isolation != "strong":
         yield f"Isolation was {safe(result.isolation)}: this result proves less than one from containers."
+
+
+def _of_terms(terms: Terms) -> Iterator[str]:
+    told = [f"Assignment {safe(terms.title)}"] if terms.title else []
+    told += [] if terms.minimum is None else [f"passed from {terms.minimum:.0%} of the points"]
+    told += [f"deadline {safe(terms.deadline)}"] if terms.deadline else []
+    if told:
+        yield f"{', '.join(told)}."
 
 
 def verdict(check: CheckResult) -> str:

@@ -115,7 +115,12 @@ class _Page:
         dot = " - " if self._is_ascii else " · "
         return Text.assemble(
             (printable(result.lab), "bold"),
-            (printable(f" {result.lab_version}{dot}{result.language}{dot}{result.runtime} runtime{dot}seed {result.seed}"), "dim"),
+            (
+                printable(
+                    f" {result.lab_version}{dot}{result.language}{dot}{result.runtime} runtime{dot}seed {result.seed}"
+                ),
+                "dim",
+            ),
         )
 
     # -- stages and checks --------------------------------------------------------------------------------------

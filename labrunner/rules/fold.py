@@ -97,6 +97,7 @@ class Fold:
             problem=self._ended.problem,
             at_fault=self._ended.at_fault,
             notes=run.notes,
+            terms=run.terms,
         )
 
     def _outcome(self, check: Check, run: RunStarted) -> Outcome:

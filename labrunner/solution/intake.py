@@ -118,7 +118,8 @@ class _Walk:
                     self._count += 1
                     if self._count > MAX_FILES:
                         _reject(
-                            f"more than {MAX_FILES:,} files", "Remove what is generated; dependencies are installed anew."
+                            f"more than {MAX_FILES:,} files",
+                            "Remove what is generated; dependencies are installed anew.",
                         )
                     if not (entry.name in LEFT_OUT or any(fnmatch(entry.name, pattern) for pattern in EDITORS_OWN)):
                         names.append(entry.name)

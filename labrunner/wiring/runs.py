@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from labrunner.grading.grade import Grading
+    from labrunner.model.assignment import Terms
     from labrunner.model.lab import Lab
     from labrunner.model.solution import Solution
     from labrunner.ports.runtime import Service
@@ -44,6 +45,7 @@ class Wish:
     start_tries: int = 3
     jobs: int = 16
     needs_strong_isolation: bool = False
+    terms: Terms | None = None
 
 
 @contextlib.contextmanager
@@ -79,7 +81,9 @@ def grading(wish: Wish) -> Iterator[Grading]:
             )
         rooms = Rooms(runtime, suite)
         digests = (of_tree(lab.manifest.parent, lab.scaffolds), of_tree(lab.grader))
-        order = Order(lab, wish.solution, wish.asked, wish.seed, digests, wish.jobs, wish.stop_early, wish.start_tries)
+        order = Order(
+            lab, wish.solution, wish.asked, wish.seed, digests, wish.jobs, wish.stop_early, wish.start_tries, wish.terms
+        )
         yield Grading(order, rooms, work)
 
 

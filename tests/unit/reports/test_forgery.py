@@ -19,8 +19,8 @@ from labrunner.model.outcome import Exchange, Failure, Outcome
 from labrunner.model.result import Result
 from labrunner.model.status import Status
 from labrunner.reports import formats, html, junit, markdown, terminal
-from labrunner.rules.text import printable
 from labrunner.rules.fold import fold
+from labrunner.rules.text import printable
 from tests.builders import started
 from tests.hostile import ATTACKS, LAB, results, tame
 
@@ -93,7 +93,7 @@ def test_no_text_adds_to_the_xml(name: str, result: Result) -> None:
 @few
 @given(result=results())
 def test_a_common_reader_counts_what_is_there(name: str, result: Result) -> None:
-    """junitparser finds each check once, with what became of it."""
+    """Junitparser finds each check once, with what became of it."""
     suites = junitparser.JUnitXml.fromstring(formats.render(name, result))
     cases = [case for suite in suites for case in suite]
     assert len(cases) == len(result.checks)

@@ -70,7 +70,7 @@ def test_people_see_points_and_what_is_blocked(name: str) -> None:
 @pytest.mark.parametrize("name", ["markdown", "html"])
 def test_what_was_not_graded_is_no_zero(name: str) -> None:
     """Null, never 0; and it costs nobody anything."""
-    page = formats.render(name, UNDECIDED).decode()
+    page = formats.render(name, UNDECIDED).decode().replace("\\", "")
     assert "Not graded: the result is incomplete" in page
     assert "our bug" in page
 
