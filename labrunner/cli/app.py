@@ -32,6 +32,7 @@ COMMANDS = {
     "verify": Entry("Grade", "Find out whether a result is what it claims to be."),
     "sign": Entry("Grade", "Sign an envelope that was made where the key is not."),
     "keys": Entry("Grade", "Make an instructor's key, and the seeds that come from it."),
+    "ci": Entry("Grade", "Have each push graded."),
     "validate": Entry("Author", "Prove that a lab's grader is right."),
     "images": Entry("Machine", "Build and list the images that containers start from."),
     "doctor": Entry("Machine", "Find out what is wrong with this machine."),

@@ -32,6 +32,7 @@ class Claims:
     lab: str = ""
     digests: tuple[str, str] | None = None
     assignment_digest: str = ""
+    seed: str = ""
     needs_strong_isolation: bool = True
 
 
@@ -43,9 +44,7 @@ def hold(envelope: Envelope, claims: Claims) -> None:
     """
     if envelope.seed_commitment != commitment(envelope.result.seed):
         raise NotProven("The seed is not the one that was committed to.", "Do not count this result.")
-    for what, wanted, said in _pairs(envelope, claims):
-        if wanted and wanted != said:
-            raise NotProven(f"The result is of another {what}: {_show(said)}, not {_show(wanted)}.", "Grade it anew.")
+    compare(envelope, claims)
     said = envelope.result.terms.digest if envelope.result.terms else ""
     if said != claims.assignment_digest:
         raise NotProven(
@@ -59,6 +58,17 @@ def hold(envelope: Envelope, claims: Claims) -> None:
         )
 
 
+def compare(envelope: Envelope, claims: Claims) -> None:
+    """Hold what was asked for, and no more, against what the envelope says.
+
+    Raises:
+        NotProven: the first thing that differs.
+    """
+    for what, wanted, said in _pairs(envelope, claims):
+        if wanted and wanted != said:
+            raise NotProven(f"The result is of another {what}: {_show(said)}, not {_show(wanted)}.", "Grade it anew.")
+
+
 def _pairs(envelope: Envelope, claims: Claims) -> Iterator[tuple[str, str, str]]:
     subject, result = envelope.subject, envelope.result
     lab_digest, grader_digest = claims.digests or ("", "")
@@ -69,6 +79,7 @@ def _pairs(envelope: Envelope, claims: Claims) -> Iterator[tuple[str, str, str]]
     yield "lab", claims.lab, result.lab
     yield "version of the lab", lab_digest, result.lab_digest
     yield "grader", grader_digest, result.grader_digest
+    yield "seed", claims.seed, result.seed
 
 
 def _show(text: str) -> str:

@@ -195,7 +195,7 @@ OWN = claims.Claims(assignment_digest="sha256:4")
     "wanted",
     [{"commit": "b" * 40}, {"owner": "bob"}, {"repository": "bob/limits"}, {"solution_digest": "sha256:other"},
      {"lab": "other"}, {"digests": ("sha256:0", "sha256:2")}, {"digests": ("sha256:1", "sha256:0")},
-     {"assignment_digest": ""}, {"assignment_digest": "sha256:5"}],
+     {"seed": "other"}, {"assignment_digest": ""}, {"assignment_digest": "sha256:5"}],
     ids=str,
 )  # fmt: skip
 def test_a_true_result_of_something_else_is_refused(wanted: dict[str, Any]) -> None:
