@@ -28,7 +28,7 @@ def render(result: Result, folder: str = "") -> bytes:
         result: what is reported.
         folder: where in the repository the solution lies.
     """
-    commands = list(_commands(result, folder.strip("/")))
+    commands = list(_commands(result, folder))
     if (left := len(commands) - MOST) > 0:
         commands[MOST - 1 :] = [_command("error", folder, f"and {left + 1} more: see the job's summary", "labrunner")]
     return "".join(f"{command}\n" for command in commands).encode()
@@ -52,7 +52,7 @@ def _message(check: CheckResult) -> str:
 
 
 def _command(level: str, folder: str, message: str, title: str, where: telling.Place | None = None) -> str:
-    file = f"{folder}/{where.file if where else 'solution.toml'}".lstrip("/")
+    file = telling.path_in(folder, where.file if where else "solution.toml")
     line = where.line if where else 1
     return f"::{level} file={_property(file)},line={line},title={_property(title)}::{_data(message)}"
 

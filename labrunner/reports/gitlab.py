@@ -28,7 +28,7 @@ def render(result: Result, folder: str = "") -> bytes:
             element = junit.case(check, stage.slug)
             # GitLab tells cases apart by their names, and shows nothing else in its list.
             element.set("name", telling.safe(f"{check.title} ({check.id})"))
-            element.set("file", telling.safe(f"{folder.strip('/')}/solution.toml".lstrip("/")))
+            element.set("file", telling.path_in(folder, "solution.toml"))
             for child in element:
                 child.text = child.text and child.text.replace("[[", "[ [")
             suite.append(element)

@@ -59,6 +59,12 @@ def safe(text: str, width: int = WIDTH) -> str:
     return shorten(printable(text), width)
 
 
+def path_in(folder: str, file: str) -> str:
+    """`file` of a solution as its repository names it; `folder` is where the solution lies there, ``.`` for its root."""
+    steps = [step for step in folder.split("/") if step not in {"", "."}]
+    return safe("/".join([*steps, file]))
+
+
 def stages(result: Result) -> list[tuple[StageInfo, list[CheckResult]]]:
     """Each stage with its checks; checks of an unknown stage are not lost."""
     rows = [(stage, [check for check in result.checks if check.stage == stage.slug]) for stage in result.stages]

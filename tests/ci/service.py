@@ -105,8 +105,8 @@ class Service:
         """Run `workflow` of `repository` at `commit`, as after a push; returns all jobs by name."""
         self.jobs, self.artifacts, self.attested = {}, {}, {}
         github = {
-            "repository": repository, "repository_owner": repository.split("/")[0], "sha": commit, "run_id": "4711",
-            "run_attempt": "1", "event_name": "push", "token": "the-token", "actor": repository.split("/")[0], "event": {},
+            "repository": repository, "repository_owner": repository.split("/", maxsplit=1)[0], "sha": commit, "run_id": "4711",
+            "run_attempt": "1", "event_name": "push", "token": "the-token", "actor": repository.split("/", maxsplit=1)[0], "event": {},
         }  # fmt: skip
         page = load(self.tree(repository, commit) / workflow)
         self._workflow(page, {"github": github, "inputs": {}}, repository, commit)
@@ -249,7 +249,7 @@ class _Run:
     ) -> bool:
         given = {key: filled(str(value), contexts) for key, value in (step.get("with") or {}).items()}
         place, _, commit = str(step["uses"]).partition("@")
-        if place.startswith("$/") or place.startswith(f"{self._service.labrunner}/"):
+        if place.startswith(("$/", f"{self._service.labrunner}/")):
             return self._action(place, commit, given, contexts, outputs)
         assert re.fullmatch(r"[0-9a-f]{40}", commit), f"{place} is not pinned"
         match place:

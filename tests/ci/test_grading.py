@@ -27,18 +27,17 @@ MUTANTS = 6
 """In all, over all labs: the rest has its turn with other commits."""
 
 
-def _chosen() -> list[tuple[str, Case]]:
+def _chosen() -> list[object]:
     """Of each lab that exists one reference, one scaffold and mutants, all picked by the commit's hash."""
     turn = int(git(ROOT, "rev-parse", "HEAD")[:12], 16)
-    found: list[tuple[str, Case]] = []
     labs = Catalog().labs()
+    amounts = {CaseKind.REFERENCE: 1, CaseKind.SCAFFOLD: 1, CaseKind.MUTANT: max(1, MUTANTS // len(labs))}
+    found = []
     for lab in labs:
-        by_kind = {kind: [case for case in cases.find(lab) if case.kind is kind] for kind in CaseKind}
-        for kind in (CaseKind.REFERENCE, CaseKind.SCAFFOLD):
-            found.append((lab.id, by_kind[kind][turn % len(by_kind[kind])]))
-        mutants = by_kind[CaseKind.MUTANT]
-        for step in range(max(1, MUTANTS // len(labs))):
-            found.append((lab.id, mutants[(turn + 7 * step) % len(mutants)]))
+        for kind, amount in amounts.items():
+            known = [case for case in cases.find(lab) if case.kind is kind]
+            picked = {(turn + 7 * step) % len(known): None for step in range(amount)}
+            found += [pytest.param(lab.id, known[n], id=f"{lab.id}-{kind}-{known[n].name}") for n in picked]
     return found
 
 
@@ -57,7 +56,7 @@ def _push(service: Service, commit: str, repository: str, solution: Path) -> tup
     return jobs, pushed_commit
 
 
-@pytest.mark.parametrize("lab, case", _chosen(), ids=lambda value: getattr(value, "name", value))
+@pytest.mark.parametrize("lab, case", _chosen())
 def test_a_push_is_graded_told_and_attested(
     service: Service, commit: str, lab: str, case: Case, tmp_path: Path
 ) -> None:

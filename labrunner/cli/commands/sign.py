@@ -30,8 +30,8 @@ def command(envelope: Path, key: Path, output: Path | None, **wanted: str) -> in
     """
     from labrunner.cli.results import bytes_of
     from labrunner.solution.progress import write_whole
-    from labrunner.trust import envelope as envelopes
     from labrunner.trust import claims, keys
+    from labrunner.trust import envelope as envelopes
 
     opened = envelopes.opened(bytes_of(envelope), str(envelope))
     claims.compare(opened.envelope, claims.Claims(**wanted))

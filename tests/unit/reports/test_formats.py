@@ -117,6 +117,12 @@ def test_annotations_stand_on_the_solution_file() -> None:
     assert line.startswith("::error file=sub/solution.toml,line=1,title=B::one/b: failed (MISMATCH)%0AExpected  429%0A")
 
 
+@pytest.mark.parametrize("folder, file", [("", "x"), (".", "x"), ("./", "x"), ("./a", "a/x"), ("a/b/", "a/b/x")])
+def test_a_file_is_named_as_its_repository_names_it(folder: str, file: str) -> None:
+    """However the folder was written."""
+    assert telling.path_in(folder, "x") == file
+
+
 def test_a_static_rule_is_marked_where_it_was_broken() -> None:
     """The line that the refusal names."""
     (line,) = formats.render("github", REJECTED, "sub").decode().splitlines()
