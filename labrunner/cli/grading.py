@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labrunner.cli.interruption import listen
 from labrunner.cli.options import uses_stdout
 from labrunner.model.status import Status
 from labrunner.rules.fold import Fold
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from labrunner.model.result import Result
     from labrunner.model.solution import Solution
     from labrunner.solution.progress import Progress
+    from labrunner.suites.spawn import Spawned
 
 __all__ = ["Run", "fresh_seed"]
 
@@ -39,6 +39,7 @@ class Run:
     stop_early: bool = False
     start_tries: int = 3
     needs_strong_isolation: bool = False
+    early: Spawned | None = None
     terms: Terms | None = None
     folder: str = ""
 
@@ -47,7 +48,7 @@ class Run:
         """For the wiring."""
         return Wish(
             self.lab, self.solution, self.asked, self.seed, self.runtime, self.stop_early, self.start_tries,
-            needs_strong_isolation=self.needs_strong_isolation, terms=self.terms,
+            needs_strong_isolation=self.needs_strong_isolation, terms=self.terms, early=self.early, is_last=True,
         )  # fmt: skip
 
     def conduct(
@@ -63,7 +64,6 @@ class Run:
             progress: where the result, also a partial one, is kept.
             then: is given the result when all that is written.
         """
-        listen()
         fold = Fold()
         try:
             with grading(self.wish) as run:

@@ -77,7 +77,7 @@ def _lab_digests(found: Envelope, wanted: str, packs: tuple[Path, ...]) -> tuple
             f"The result is of a lab '{telling.safe(name, 60)}' that is not known here.",
             "Name its pack (--pack DIR), or accept that with --other-version.",
         ) from None
-    return of_tree(lab.manifest.parent, lab.scaffolds), of_tree(lab.grader)
+    return of_tree(lab.manifest.parent, lab.scaffolds), of_tree(*lab.graders)
 
 
 def _said(found: Envelope) -> list[str]:

@@ -53,20 +53,26 @@ def command(
 ) -> int:
     """Grade a solution: every stage, every check."""
     outputs = options.parse_reports(reports)
-    solution, lab = solution_and_lab(marking.packs(packs), path, marking.lab_id(lab_id))
-    lab = marking.applied(lab)
-    from labrunner.cli.graded import Handing, conduct, seed_for
-    from labrunner.cli.grading import Run
+    from labrunner.cli.interruption import listen
+    from labrunner.suites.spawn import early
 
-    handing = Handing(subject, given["envelope"], given["key"], given["store"])
-    run = Run(
-        lab=lab,
-        solution=solution,
-        asked=select(lab, marking.stages),
-        seed=seed_for(handing, lab, given["seed"]),
-        runtime=given["runtime"],
-        needs_strong_isolation=not given["allow_weak_isolation"],
-        terms=marking.terms,
-        folder=given["folder"],
-    )
-    return conduct(run, outputs, handing)
+    listen()
+    with early() as spawned:
+        solution, lab = solution_and_lab(marking.packs(packs), path, marking.lab_id(lab_id))
+        lab = marking.applied(lab)
+        from labrunner.cli.graded import Handing, conduct, seed_for
+        from labrunner.cli.grading import Run
+
+        handing = Handing(subject, given["envelope"], given["key"], given["store"])
+        run = Run(
+            lab=lab,
+            solution=solution,
+            asked=select(lab, marking.stages),
+            seed=seed_for(handing, lab, given["seed"]),
+            runtime=given["runtime"],
+            needs_strong_isolation=not given["allow_weak_isolation"],
+            terms=marking.terms,
+            folder=given["folder"],
+            early=spawned,
+        )
+        return conduct(run, outputs, handing)
