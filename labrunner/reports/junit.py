@@ -64,4 +64,5 @@ def _seconds(checks: Iterable[CheckResult]) -> float:
 def document(root: ET.Element) -> bytes:
     """`root` as a file; every text in it has been through `telling.safe`, so XML can hold each character."""
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    page: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return page + b"\n"

@@ -25,7 +25,7 @@ from labrunner.ports.runtime import NotStarted
 from labrunner.rules.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 LEFT_OUT = {
@@ -93,7 +93,7 @@ class _Walk:
         self._count = 0
         self._bytes = 0
 
-    def files(self) -> Iterator[_Entry]:
+    def files(self) -> Generator[_Entry]:
         """Regular files in the order of their names, so that the digest does not depend on the file system."""
         handle = self._open(str(self._root), None, "", os.O_DIRECTORY)
         yield from self._folder(handle, "", 0)

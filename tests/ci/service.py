@@ -150,7 +150,7 @@ class Service:
         place, commit = job["uses"].split("@")
         owner, name, path = place.split("/", 2)
         page = load(self.tree(f"{owner}/{name}", commit) / path)
-        spec = page[True]["workflow_call"]["inputs"]  # YAML 1.1 takes `on` for a truth value; so does the reader
+        spec = page["on"]["workflow_call"]["inputs"]
         given = {key: filled(str(value), contexts) for key, value in job.get("with", {}).items()}
         inputs = {key: given.get(key, item.get("default", "")) for key, item in spec.items()}
         assert set(given) <= set(spec)

@@ -32,7 +32,7 @@ def _chosen() -> list[object]:
     turn = int(git(ROOT, "rev-parse", "HEAD")[:12], 16)
     labs = Catalog().labs()
     amounts = {CaseKind.REFERENCE: 1, CaseKind.SCAFFOLD: 1, CaseKind.MUTANT: max(1, MUTANTS // len(labs))}
-    found = []
+    found: list[object] = []
     for lab in labs:
         for kind, amount in amounts.items():
             known = [case for case in cases.find(lab) if case.kind is kind]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,7 +24,7 @@ from labrunner.errors import ExitCode
 @click.option("--lab", default="", envvar="LAB_ID", show_envvar=True, metavar="ID", help="The lab that it must be of.")
 @click.option("--seed", default="", envvar="LAB_SEED", show_envvar=True, metavar="SEED",
               help="The seed that the run must have used.")  # fmt: skip
-def command(envelope: Path, key: Path, output: Path | None, **wanted: str) -> int:
+def command(envelope: Path, key: Path, output: Path | None, **wanted: Any) -> int:
     """Sign an envelope that was made where the key is not.
 
     What is asked for must be what it says: else it is not signed (exit code 1).

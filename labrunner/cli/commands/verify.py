@@ -12,13 +12,13 @@ from labrunner.cli import options
 from labrunner.errors import ExitCode, UsageError
 
 
-def _file(*names: str, envvar: str, help: str) -> Any:  # noqa: A002 - click's word
+def _file(*names: str, envvar: str, help: str) -> options.Decorator:  # noqa: A002 - click's word
     return click.option(
         *names, type=click.Path(path_type=Path), envvar=envvar, show_envvar=True, metavar="FILE", help=help
     )
 
 
-def _text(*names: str, envvar: str, metavar: str, help: str) -> Any:  # noqa: A002 - click's word
+def _text(*names: str, envvar: str, metavar: str, help: str) -> options.Decorator:  # noqa: A002 - click's word
     return click.option(*names, default="", envvar=envvar, show_envvar=True, metavar=metavar, help=help)
 
 

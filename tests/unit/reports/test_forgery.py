@@ -8,7 +8,7 @@ import re
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import html5lib
+import html5lib  # type: ignore[import-untyped]
 import junitparser
 import pytest
 from hypothesis import given, settings

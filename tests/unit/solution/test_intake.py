@@ -186,7 +186,7 @@ def test_a_folder_swapped_for_a_link_is_not_followed(folder: Path, tmp_path: Pat
         return status
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intake.os, "stat", swap)
+        patch.setattr(os, "stat", swap)
         assert _rejection(folder, tmp_path) == "pkg was changed while it was read"
 
 
@@ -203,7 +203,7 @@ def test_a_file_swapped_for_something_else_is_not_read(folder: Path, tmp_path: P
         return status
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intake.os, "stat", swap)
+        patch.setattr(os, "stat", swap)
         assert _rejection(folder, tmp_path) in {"main.py was changed while it was read", "main.py is a special file"}
 
 
