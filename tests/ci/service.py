@@ -151,7 +151,7 @@ class Service:
         owner, name, path = place.split("/", 2)
         page = load(self.tree(f"{owner}/{name}", commit) / path)
         spec = page["on"]["workflow_call"]["inputs"]
-        given = {key: filled(str(value), contexts) for key, value in job.get("with", {}).items()}
+        given = {key: filled(_written(value), contexts) for key, value in job.get("with", {}).items()}
         inputs = {key: given.get(key, item.get("default", "")) for key, item in spec.items()}
         assert set(given) <= set(spec)
         assert all(inputs[key] for key, item in spec.items() if item.get("required"))
@@ -247,7 +247,7 @@ class _Run:
     def _uses(
         self, name: str, step: dict[str, Any], contexts: dict[str, Any], env: dict[str, str], outputs: dict[str, str]
     ) -> bool:
-        given = {key: filled(str(value), contexts) for key, value in (step.get("with") or {}).items()}
+        given = {key: filled(_written(value), contexts) for key, value in (step.get("with") or {}).items()}
         place, _, commit = str(step["uses"]).partition("@")
         if place.startswith(("$/", f"{self._service.labrunner}/")):
             return self._action(place, commit, given, contexts, outputs)
@@ -287,7 +287,7 @@ class _Run:
         return passed
 
     def _checkout(self, given: dict[str, Any]) -> None:
-        assert given.get("persist-credentials") in {"false", False}, "F3: no token is left on the machine"
+        assert given.get("persist-credentials") == "false", "F3: no token is left on the machine"
         repository = str(given.get("repository") or self._github["repository"])
         commit = str(given.get("ref") or self._github["sha"])
         target = self.workspace / str(given.get("path") or ".")
@@ -318,6 +318,11 @@ class _Run:
 _OF_THE_MACHINE = {"LANG", "LC_ALL", "TMPDIR", "DOCKER_HOST", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"} | {
     name for name in os.environ if name.lower() in {"http_proxy", "https_proxy", "no_proxy"}
 }
+
+
+def _written(value: Any) -> str:
+    """As YAML writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def digest(path: Path) -> str:
