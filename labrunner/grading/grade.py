@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from labrunner.model.assignment import Terms
     from labrunner.model.lab import Lab
     from labrunner.model.solution import Solution, Staged
 
@@ -36,6 +37,7 @@ class Order:
         jobs: checks at once.
         stop_early: leave out the stages after the first that does not pass.
         start_tries: so often must the service fail to become ready, with a healthy witness, before that counts.
+        terms: of the assignment that it is graded for.
     """
 
     lab: Lab
@@ -46,6 +48,7 @@ class Order:
     jobs: int = 16
     stop_early: bool = False
     start_tries: int = 3
+    terms: Terms | None = None
 
 
 class Grading:
@@ -128,6 +131,7 @@ class Grading:
             notes=runtime.notes,
             stages=order.lab.stages,
             asked=order.asked,
+            terms=order.terms,
         )
 
     def _refuse_missing_checks(self) -> None:

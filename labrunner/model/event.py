@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from labrunner.model.assignment import Terms
 from labrunner.model.lab import Check, Stage
 from labrunner.model.load import LoadReport
 from labrunner.model.outcome import Outcome
@@ -26,6 +27,7 @@ class RunStarted:
     Attributes:
         at: UTC, ISO 8601.
         asked: ids of the checks that will be run; the others are skipped.
+        terms: of the assignment that it is graded for.
     """
 
     at: str
@@ -42,6 +44,7 @@ class RunStarted:
     notes: tuple[str, ...]
     stages: tuple[Stage, ...]
     asked: tuple[str, ...]
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from labrunner.model.assignment import Terms
 from labrunner.model.load import LoadReport
 from labrunner.model.outcome import Failure, Outcome
 from labrunner.model.status import Reason, Status
@@ -107,6 +108,7 @@ class Result:
         review: flags for a person; they change no score.
         started_at: UTC, ISO 8601.
         load: the load measurement, if there was one.
+        terms: of the assignment that it was graded for; the points are then the assignment's.
     """
 
     schema: int
@@ -132,3 +134,4 @@ class Result:
     notes: tuple[str, ...] = ()
     review: tuple[str, ...] = ()
     load: LoadReport | None = None
+    terms: Terms | None = None

@@ -103,6 +103,7 @@ class Fold:
             at_fault=self._ended.at_fault,
             notes=run.notes,
             load=self._load,
+            terms=run.terms,
         )
 
     def _outcome(self, check: Check, run: RunStarted) -> Outcome:

@@ -6,6 +6,7 @@ the position of a key is found again by a scan of the text, only when there is s
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import re
 import tomllib
@@ -150,6 +151,14 @@ class Table:
         if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
             raise self.complain(key, f"'{key}' must be a number from {low:g} to {high:g}, not {_show(value)}.")
         return float(value)
+
+    def moment(self, key: str) -> dt.datetime:
+        """A date and time with its offset from UTC."""
+        value = self._value(key, None)
+        if not isinstance(value, dt.datetime) or value.tzinfo is None:
+            hint = f"Write {key} = 2030-01-31T18:00:00+01:00, without quotes."
+            raise self.complain(key, f"'{key}' must be a date and time with an offset, not {_show(value)}.", hint)
+        return value
 
     def texts(self, key: str, *, least: int = 0, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """An array of at least `least` strings, none of them empty."""

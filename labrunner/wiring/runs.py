@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from labrunner.grading.grade import Grading
+    from labrunner.model.assignment import Terms
     from labrunner.model.lab import Lab
     from labrunner.model.solution import Solution
     from labrunner.ports.runtime import Runtime, Service
@@ -53,6 +54,7 @@ class Wish:
     start_tries: int = 3
     jobs: int = 16
     needs_strong_isolation: bool = False
+    terms: Terms | None = None
     early: Spawned | None = None
     kept: KeptGrader | None = None
     patience: float = HANGING_SECONDS
@@ -119,7 +121,9 @@ def grading(wish: Wish) -> Iterator[Grading]:
         rooms = Rooms(runtime, suite, Known(lab.grader, lab.service.companions), LocustLoadTest())
         public = dict.fromkeys((lab.readme.parent, lab.manifest.parent, lab.scaffolds))
         digests = (of_tree(*public), of_tree(*lab.graders))
-        order = Order(lab, wish.solution, wish.asked, wish.seed, digests, wish.jobs, wish.stop_early, wish.start_tries)
+        order = Order(
+            lab, wish.solution, wish.asked, wish.seed, digests, wish.jobs, wish.stop_early, wish.start_tries, wish.terms
+        )
         yield Grading(order, rooms, work)
 
 
