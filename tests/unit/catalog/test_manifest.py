@@ -130,7 +130,7 @@ def test_a_companion_is_built_in_or_has_a_file(pack: Path, tmp_path: Path) -> No
     path = root / "labs" / "greeter" / "lab.toml"
     named = 'companions = ["redis", "odd-origin"]'
     path.write_text(path.read_text(encoding="utf-8").replace("[service]", f"[service]\n{named}"), encoding="utf-8")
-    with pytest.raises(LabInvalid, match=r"lab\.toml:11: unknown companion 'odd-origin'") as caught:
+    with pytest.raises(LabInvalid, match=r"lab\.toml:12: unknown companion 'odd-origin'") as caught:
         manifest.read(root, "pack", "greeter")
     assert "graders/greeter/companions/odd_origin.py" in caught.value.hint
     (root / "graders/greeter/companions").mkdir()
