@@ -18,9 +18,9 @@ from labrunner.rules.plan import select
 @click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=completing.labs)
 @click.option("--runs", type=click.IntRange(1, 10_000), envvar="LAB_RUNS", show_envvar=True,
               help="How often each correct solution is graded; 3, or 1 with --quick.")  # fmt: skip
-@click.option("--quick", "depth", flag_value="quick", envvar="LAB_DEPTH", show_envvar=True,
+@click.option("--quick", is_flag=True, envvar="LAB_QUICK", show_envvar=True,
               help="Correct solutions once; each mutant by the checks it names and a tenth of the others.")  # fmt: skip
-@click.option("--full", "depth", flag_value="full", envvar="LAB_DEPTH", show_envvar=True,
+@click.option("--full", is_flag=True, envvar="LAB_FULL", show_envvar=True,
               help="In both runtimes, one after the other.")  # fmt: skip
 @click.option("--mutants", type=click.IntRange(0, 10_000), envvar="LAB_MUTANTS", show_envvar=True,
               help="Only so many, by turns: the commit's hash chooses.")  # fmt: skip
@@ -45,7 +45,8 @@ from labrunner.rules.plan import select
 def command(  # noqa: PLR0913, PLR0917 - click calls it with one argument per option
     ids: tuple[str, ...],
     runs: int | None,
-    depth: str | None,
+    quick: bool,
+    full: bool,
     mutants: int | None,
     cases: tuple[str, ...],
     check: str | None,
@@ -80,12 +81,14 @@ def command(  # noqa: PLR0913, PLR0917 - click calls it with one argument per op
         from labrunner.cli.validation import in_foreground
 
         return in_foreground(lab, cases[0], check, runtime, seed, with_pdb=pdb)
+    if quick and full:
+        raise UsageError("--quick and --full contradict each other.", "Give one of them.")
     if pdb:
         raise UsageError("--pdb needs a check.", "Say lab validate ID --case KIND/NAME --check STAGE/CHECK --pdb.")
     from labrunner.authoring.wanted import Mode
     from labrunner.cli.validation import Asked, Validating
 
-    mode = Mode(depth or "usual")
+    mode = Mode.QUICK if quick else Mode.FULL if full else Mode.USUAL
     asked = Asked(
         mode, runtime, runs or (1 if mode is Mode.QUICK else 3), jobs or (os.cpu_count() or 1) + 1, seed, mutants,
         cases, packs, patience, resume, update_transcripts,

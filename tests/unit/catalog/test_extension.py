@@ -59,7 +59,7 @@ def test_a_list_shows_what_is_extended(pack: Path) -> None:
     "old, new, says",
     [
         ('slug = "keeps-case"', 'slug = "polite"', "lab.toml:10: two checks of the stage 'greet' are called 'polite'"),
-        ('slug = "again"\ntitle = "Again"', 'slug = "again"', "lab.toml:19: 'title' is missing"),
+        ('slug = "again"\ntitle = "Again"', 'slug = "again"', "lab.toml:18: 'title' is missing"),
         ('needs = ["says-hello"]', 'needs = ["says"]', "lab.toml:13: there is no check 'greet/says'"),
         ('version = "0.1.0"', "", "'version' is missing"),
         ('extends = "pack:greeter"', "extends = 3", "There is no lab '3'"),
