@@ -222,8 +222,11 @@ class _Burst:
         if line.number < 0:  # a later connection stands
             if not line.is_connected:
                 self._broken(line, "the connection was refused")
-            self._selector.modify(line.socket, selectors.EVENT_READ, line)
-            self._send(line)
+            if self._waiting:
+                self._selector.modify(line.socket, selectors.EVENT_READ, line)
+                self._send(line)
+            else:
+                self._end(line)
             return
         try:
             told = line.receive()
@@ -235,11 +238,14 @@ class _Burst:
         if self._waiting and not _CLOSES.search(told.head):
             self._send(line)
             return
+        self._end(line)
+        if self._waiting:
+            self._open()
+
+    def _end(self, line: _Line) -> None:
         self._selector.unregister(line.socket)
         line.socket.close()
         self._lines.remove(line)
-        if self._waiting:
-            self._open()
 
     def _broken(self, line: _Line, why: str) -> NoReturn:
         """End the check as a broken exchange of `Client` does."""

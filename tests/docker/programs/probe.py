@@ -62,6 +62,8 @@ def everything():
         "interfaces": sorted(name for _, name in socket.if_nameindex()),
     }
 
+HOARD = []
+
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -93,6 +95,8 @@ class Handler(BaseHTTPRequestHandler):
         elif url.path == "/memory":
             kept = bytearray(2_000_000_000)
             answer = {"kept": len(kept)}
+        elif url.path == "/hoard":
+            HOARD.append(b"x" * (64 << 20))
         elif url.path == "/print":
             print(query["text"], flush=True)
             print(query["text"] + " (error)", file=sys.stderr, flush=True)
