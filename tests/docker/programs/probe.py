@@ -62,6 +62,7 @@ def everything():
         "interfaces": sorted(name for _, name in socket.if_nameindex()),
     }
 
+
 HOARD = []
 
 
@@ -93,10 +94,8 @@ class Handler(BaseHTTPRequestHandler):
         elif url.path == "/child-memory":
             subprocess.run([sys.executable, "-c", "x = bytearray(2_000_000_000)"], check=False)
         elif url.path == "/memory":
-            kept = bytearray(2_000_000_000)
-            answer = {"kept": len(kept)}
-        elif url.path == "/hoard":
-            HOARD.append(b"x" * (64 << 20))
+            HOARD.append(b"x" * (int(query.get("mib", 2000)) << 20))
+            answer = {"kept": len(HOARD)}
         elif url.path == "/print":
             print(query["text"], flush=True)
             print(query["text"] + " (error)", file=sys.stderr, flush=True)
