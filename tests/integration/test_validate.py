@@ -63,7 +63,7 @@ def test_broken_labs_are_named_and_the_others_are_validated(tmp_path: Path) -> N
         path.write_text(text.replace(old, new, 1))
     _new(tmp_path, "right")
     # Of each broken lab the solutions that show it; the right one, last, in full.
-    done = lab("validate", *BROKEN, "right", "--quick", "--patience", "3", cwd=tmp_path)
+    done = lab("validate", *BROKEN, "right", "--quick", "--patience", "3", cwd=tmp_path, patience=500)
     assert done.code == ExitCode.LAB_INVALID, done
     words = _words(done)
     for name, (_, _, _, says) in BROKEN.items():
