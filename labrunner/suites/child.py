@@ -7,11 +7,14 @@ is *kept* serves many runs instead: each gets a fork of it, which then says and 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib.util
+import os
 import random
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,18 +41,41 @@ def main() -> None:
     # Short-lived and full of imports: collecting garbage would cost a tenth of the start, and copy pages in each fork.
     gc.disable()
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
-    order: dict[str, Any] = wire.decode(next(channel.lines()), dict)
+    heavy = threading.Thread(target=_import_heavy)
+    heavy.start()
+    line = next(channel.lines(), None)
+    if line is None:
+        os._exit(0)  # no run came of it
+    order: dict[str, Any] = wire.decode(line, dict)
     folders = [Path(folder) for folder in order["graders"]]
     try:
+        _settle(order["work"])
         # The base lab's words win over those of a pack that extends it.
         sys.path[:0] = order["graders"]
         choose = _chooser(folders)
         if not order["kept"]:
             channel.send({"environment": choose(order["seed"])})
         if order["checks"]:
+            heavy.join()  # forks must find no other thread
             _serve(channel, order, choose)
     except Exception as fault:  # noqa: BLE001 - whatever is wrong with the grader, its author is told
         channel.send({"broken": told(fault, folders)})
+    if not order["checks"]:
+        os._exit(0)
+
+
+def _import_heavy() -> None:
+    """What costs a quarter of a second, while the runner finds out what is to be served."""
+    # httpx's own command line would load rich and click for another 40 ms; it is made to look absent.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    with contextlib.suppress(Exception):  # told when it is imported again
+        import labrunner.suites.forkserver  # noqa: F401, PLC0415
+
+
+def _settle(work: str) -> None:
+    """Whatever a check writes goes to the run's own folder."""
+    os.chdir(work)
+    os.environ |= {"HOME": work, "TMPDIR": work}
 
 
 def _chooser(folders: list[Path]) -> Choose:
@@ -80,22 +106,21 @@ def _load(path: Path, name: str) -> Any:
 
 
 def _serve(channel: Channel, order: dict[str, Any], choose: Choose) -> None:
-    # Imported late: `lab run` wants the environment only, and pytest costs a tenth of a second.
-    # httpx's own command line would load rich and click for another 40 ms; it is made to look absent.
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     import pytest  # noqa: PLC0415
 
     from labrunner.suites.foreground import Foreground  # noqa: PLC0415
     from labrunner.suites.forkserver import ForkServer  # noqa: PLC0415
 
     graders = order["graders"]
+    # Named one by one: a walk over a folder would visit every mutant's.
+    files = [str(path) for folder in graders for path in sorted(Path(folder).glob("test_*.py"))]
     configuration = Path(order["work"]) / "pytest.ini"
     configuration.write_text(CONFIGURATION, encoding="utf-8")
     is_foreground = order["foreground"] is not None
     shown = ["-vv", *order["foreground"]] if is_foreground else ["--assert=plain", "--capture=no"]
     without = [word for plugin in (*_NOISY, *(() if is_foreground else _UNUSED)) for word in ("-p", f"no:{plugin}")]
     isolation = ["-c", str(configuration), f"--rootdir={graders[0]}", f"--confcutdir={graders[0]}",
-                 "--import-mode=importlib", *shown, *without, *_shared_words(graders), *graders]  # fmt: skip
+                 "--import-mode=importlib", *shown, *without, *_shared_words(graders), *files]  # fmt: skip
     kind = Foreground if is_foreground else ForkServer
     server = kind(channel, order["seed"], graders, choose if order["kept"] else None)
     code = pytest.main(isolation, plugins=[server])

@@ -40,7 +40,7 @@ class KeptGrader:
             "kept": True,
             "foreground": None,
         }
-        self._child = Child(order, work)
+        self._child = Child(order)
         self._sending = threading.Lock()
         self._child.channel.settimeout(LOADING_SECONDS)
         self.checks: tuple[str, ...] = ()

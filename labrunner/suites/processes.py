@@ -5,22 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from labrunner.ports.suite import SuiteBroken
 from labrunner.rules import wire
 from labrunner.suites.channel import Channel
+from labrunner.suites.spawn import LAST_WORDS, Spawned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LOADING_SECONDS = 60.0
-LAST_WORDS = 2000
 _DYING_SECONDS = 5.0
 
 
@@ -45,39 +42,22 @@ class Child:
 
     Args:
         order: its first line.
-        work: its folder.
+        early: one that waits for its order; None to start one.
         is_foreground: whether it shares our terminal.
     """
 
-    def __init__(self, order: dict[str, Any], work: Path, *, is_foreground: bool = False) -> None:
-        ours, theirs = socket.socketpair()
-        self.channel = Channel(ours)
-        self._log = work / "suite.log"
-        self._is_foreground = is_foreground
-        with theirs, self._log.open("wb") as log:
-            quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-m", "labrunner.suites.child", str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),), start_new_session=not is_foreground, cwd=work,
-                env=_environment(work, is_foreground=is_foreground), **({} if is_foreground else quiet),
-            )  # fmt: skip
+    def __init__(self, order: dict[str, Any], *, early: Spawned | None = None, is_foreground: bool = False) -> None:
+        self._process = early or Spawned(is_foreground=is_foreground)
+        self.channel = Channel(self._process.end)
         self.channel.send(order)
 
     def last_words(self) -> str:
         """The end of what it wrote."""
-        return _end_of(self._log)
+        return self._process.last_words()
 
     def close(self) -> None:
-        """End it and its forks, which are in its session: nothing of a grader outlives its run."""
-        with contextlib.suppress(ProcessLookupError):
-            if self._is_foreground:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(_DYING_SECONDS)  # pytest has yet to write how it went
-                self._process.kill()
-            else:
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self.channel.close()
+        """End it and its forks."""
+        self._process.close()
 
 
 class Fork:
@@ -108,15 +88,3 @@ def _end_of(log: Path) -> str:
         if said := log.read_bytes()[-LAST_WORDS:].decode("utf-8", "backslashreplace").strip():
             return said
     return "it said nothing"
-
-
-def _environment(work: Path, *, is_foreground: bool) -> dict[str, str]:
-    terminal = {name: os.environ[name] for name in ("TERM", "COLUMNS", "LINES") if name in os.environ}
-    return {
-        **(terminal if is_foreground else {}),
-        "PATH": os.defpath,
-        "HOME": str(work),
-        "LANG": "C.UTF-8",
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "TMPDIR": str(work),
-    }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from labrunner.ports.suite import Bench
     from labrunner.suites.kept import KeptGrader
     from labrunner.suites.processes import Fork
+    from labrunner.suites.spawn import Spawned
 
 HANGING_SECONDS = 120.0
 """A check that says nothing for so long hangs; no honest one comes near it."""
@@ -46,6 +47,7 @@ class PytestSuite:
         work: a private folder for what pytest wants to write.
         with_checks: False when only the environment is wanted.
         kept: a child that holds these graders already; a fork of it serves the run.
+        early: a process that waits for its order; None to start one.
         patience: seconds after which a check that says nothing hangs.
         foreground: pytest's own further options, to run one check on this terminal; None for the usual silence.
     """
@@ -58,6 +60,7 @@ class PytestSuite:
         *,
         with_checks: bool = True,
         kept: KeptGrader | None = None,
+        early: Spawned | None = None,
         patience: float = HANGING_SECONDS,
         foreground: tuple[str, ...] | None = None,
     ) -> None:
@@ -80,7 +83,7 @@ class PytestSuite:
                 "kept": False,
                 "foreground": foreground,
             }
-            self._child = Child(order, work, is_foreground=foreground is not None)
+            self._child = Child(order, early=early, is_foreground=foreground is not None)
         self._channel = self._child.channel
         self._channel.settimeout(LOADING_SECONDS)
         self._lines = self._channel.lines()

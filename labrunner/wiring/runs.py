@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from labrunner.model.solution import Solution
     from labrunner.ports.runtime import Service
     from labrunner.suites.kept import KeptGrader
+    from labrunner.suites.spawn import Spawned
 
 
 def fresh_seed() -> str:
@@ -34,7 +35,14 @@ def fresh_seed() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a user asked for; see `Order`."""
+    """What a user asked for; see `Order`.
+
+    Attributes:
+        early: a process for the suite, spawned before all else; None to spawn one.
+        kept: the lab's grader, loaded already.
+        patience: seconds after which a check that says nothing hangs.
+        is_last: this process ends after the run, and need not wait until containers are removed.
+    """
 
     lab: Lab
     solution: Solution
@@ -45,9 +53,11 @@ class Wish:
     start_tries: int = 3
     jobs: int = 16
     needs_strong_isolation: bool = False
+    early: Spawned | None = None
     kept: KeptGrader | None = None
     patience: float = HANGING_SECONDS
     foreground: tuple[str, ...] | None = None
+    is_last: bool = False
 
 
 def refuse_without_grader(lab: Lab) -> None:
@@ -78,15 +88,15 @@ def grading(wish: Wish) -> Iterator[Grading]:
     with workplace(cache) as work, contextlib.ExitStack() as stack:
         # The grader loads while everything else gets ready: it takes longest.
         try:
-            suite = PytestSuite(lab.graders, wish.seed, work / "suite", kept=wish.kept, patience=wish.patience,
-                                foreground=wish.foreground)  # fmt: skip
+            suite = PytestSuite(lab.graders, wish.seed, work / "suite", kept=wish.kept, early=wish.early,
+                                patience=wish.patience, foreground=wish.foreground)  # fmt: skip
         except SuiteBroken as fault:
             raise LabInvalid(f"The grader of '{lab.id}' cannot be run: {fault}") from None
         stack.callback(suite.close)
         from labrunner.wiring import runtimes
 
         runtime = runtimes.pick(wish.runtime, wish.solution.language, cache, work, strict=wish.needs_strong_isolation)
-        stack.callback(runtime.close)
+        stack.callback(runtime.abandon if wish.is_last else runtime.close)
         from labrunner.catalog.digest import of_tree
         from labrunner.grading.grade import Grading, Order
         from labrunner.grading.session import Rooms

@@ -9,13 +9,13 @@ import click
 
 from labrunner.catalog.folders import core
 from labrunner.catalog.packs import Catalog
-from labrunner.cli import options
+from labrunner.cli import completing, options
 from labrunner.errors import UsageError
 from labrunner.rules.plan import select
 
 
 @click.command("validate")
-@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=completing.labs)
 @click.option("--runs", type=click.IntRange(1, 10_000), envvar="LAB_RUNS", show_envvar=True,
               help="How often each correct solution is graded; 3, or 1 with --quick.")  # fmt: skip
 @click.option("--quick", is_flag=True, envvar="LAB_QUICK", show_envvar=True,
