@@ -116,10 +116,6 @@ def test_what_cannot_be_is_a_mistake_of_the_command(tmp_path: Path, arguments: t
 def test_one_check_in_the_foreground(tmp_path: Path) -> None:
     """By the line that a report prints: pytest's own output, and a debugger that stands in the check."""
     pack = _new(tmp_path)
-    path = pack / "graders" / "tiny" / MUTANT / "mutant.toml"
-    path.write_text(path.read_text() + '\n[may_break]\n"first/answers" = "no"\n')
-    test = pack / "graders/tiny/test_01_first.py"
-    test.write_text(test.read_text() + "\n\ndef test_never(client: Client) -> None:\n    client.get('/healthz')\n")
     done = lab("validate", "tiny", "--case", "mutant/first-forgets-the-greeting", "--check", "first/answers", "--pdb",
                "--seed", "abc", cwd=pack, stdin="p word\nq\n")  # fmt: skip
     assert done.code == ExitCode.FAILED, done
