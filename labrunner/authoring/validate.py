@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -17,7 +18,7 @@ from labrunner.model.validation import CaseKind, LabReport, Section
 from labrunner.solution import manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from labrunner.authoring.cases import Case
     from labrunner.authoring.wanted import Wanted
@@ -33,7 +34,8 @@ MOST_TRIES = 3
 
 
 def validate(lab: Lab, held: tuple[str, ...], grade: Grade, wanted: Wanted, kept: dict[str, CaseReport],
-             transcripts: Callable[[], Section | None] = lambda: None) -> Iterator[CaseReport | LabReport]:  # fmt: skip
+             transcripts: Callable[[], Section | None] = lambda: None, abort: Callable[[], None] = lambda: None,
+             ) -> Generator[CaseReport | LabReport, None, None]:  # fmt: skip
     """Grade a lab's own solutions; yields each one's report as it comes, and the lab's at the end.
 
     Args:
@@ -43,6 +45,7 @@ def validate(lab: Lab, held: tuple[str, ...], grade: Grade, wanted: Wanted, kept
         wanted: how much, and how often.
         kept: reports of an earlier validation that need not be made again, by the case's id.
         transcripts: compares what learners see; None when there is nothing to compare.
+        abort: makes runs under way end, when nobody wants them any more.
     """
     began = time.monotonic()
     found, of_cases = authors.look(lab)
@@ -51,7 +54,7 @@ def validate(lab: Lab, held: tuple[str, ...], grade: Grade, wanted: Wanted, kept
     reports = {case.id: kept[case.id] for case in chosen if case.id in kept}
     # Where the graders and the manifest name different checks, every run would say that and nothing else.
     if not apart:
-        for report in _graded(lab, [case for case in chosen if case.id not in reports], grade, wanted):
+        for report in _graded(lab, [case for case in chosen if case.id not in reports], grade, wanted, abort):
             reports[report.id] = report
             yield report
     ordered = tuple(reports[case.id] for case in chosen if case.id in reports)
@@ -69,26 +72,34 @@ def validate(lab: Lab, held: tuple[str, ...], grade: Grade, wanted: Wanted, kept
     )  # fmt: skip
 
 
-def _graded(lab: Lab, cases: Sequence[Case], grade: Grade, wanted: Wanted) -> Iterator[CaseReport]:
+def _graded(lab: Lab, cases: Sequence[Case], grade: Grade, wanted: Wanted, abort: Callable[[], None]
+            ) -> Iterator[CaseReport]:  # fmt: skip
     pool = ThreadPoolExecutor(wanted.jobs, thread_name_prefix="validate")
+    stopped = threading.Event()
     try:
-        futures = [pool.submit(_report, lab, case, grade, wanted) for case in cases]
+        futures = [pool.submit(_report, lab, case, grade, wanted, stopped) for case in cases]
         for future in as_completed(futures):
             yield future.result()
+    except BaseException:
+        # Nobody waits for runs under way: without their grader they end at once.
+        stopped.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        abort()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _report(lab: Lab, case: Case, grade: Grade, wanted: Wanted) -> CaseReport:
+def _report(lab: Lab, case: Case, grade: Grade, wanted: Wanted, stopped: threading.Event) -> CaseReport:
     began = time.monotonic()
     tally = Tally(lab, case, wanted)
     with tempfile.TemporaryDirectory(prefix="lab-validate-") as folder:
         solution = manifest.read(authors.lay_out(case, lab, Path(folder) / "solution"))
         for number in range(wanted.times(case)):
+            if stopped.is_set() or tally.hindered:
+                break
             asked = wanted.asked(lab, case) if number == 0 else wanted.again(lab, case) or wanted.asked(lab, case)
             tally.add(_run(case, solution, asked, grade, wanted, number))
-            if tally.hindered:
-                break
     return tally.report(time.monotonic() - began)
 
 

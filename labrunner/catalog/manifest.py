@@ -61,7 +61,8 @@ def read(root: Path, pack: str, name: str) -> Lab:
     table.done()
     _refuse_misplaced_load(lab, table)
     if lab.baseline > lab.points:
-        raise table.complain("baseline", f"the baseline of {lab.baseline} is more than all {lab.points} points.")
+        what = f"the baseline of {lab.baseline} is more than all {lab.points} points."
+        raise table.complain("baseline", what, "Write the points that the scaffold earns.")
     return lab
 
 

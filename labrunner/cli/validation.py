@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 import subprocess
 import sys
 import tempfile
@@ -140,7 +142,9 @@ class Validating:
                 return self._of_lab(lab, kept, runtime, store)
         except LabInvalid as fault:
             first, _, rest = fault.message.partition("\n")
-            problem = Problem(first, fault.hint or rest)
+            more = rest if "LAB_DEBUG" in os.environ else ""
+            advice = fault.hint or "Mend it there; with LAB_DEBUG=1 the whole traceback is shown."
+            problem = Problem(f"{first}\n{more}".strip(), advice)
             return LabReport(name, "", runtime, self._asked.mode.value, seed, 0.0, (),
                              (Section("manifest", "", (problem,)),))  # fmt: skip
 
@@ -165,9 +169,10 @@ class Validating:
                 return fold(run.events())
 
         report: LabReport | None = None
-        with validation.Watch(self._console, lab, wanted.seed) as watch:
+        stream = reports_of(lab, kept.checks, grade, wanted, store.kept, self._transcripts(lab, kept), kept.close)
+        with validation.Watch(self._console, lab, wanted.seed) as watch, contextlib.closing(stream):
             watch.begin(len(wanted.chosen(authors.look(lab)[0])) - len(store.kept))
-            for each in reports_of(lab, kept.checks, grade, wanted, store.kept, self._transcripts(lab, kept)):
+            for each in stream:
                 if isinstance(each, LabReport):
                     report = each
                 else:

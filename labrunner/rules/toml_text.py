@@ -142,14 +142,16 @@ class Table:
         """A whole number in ``low..high``."""
         value = self._value(key, None)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise self.complain(key, f"'{key}' must be a whole number from {low} to {high}, not {_show(value)}.")
+            what = f"'{key}' must be a whole number from {low} to {high}, not {_show(value)}."
+            raise self.complain(key, what, f"Write {key} = {low}, or more.")
         return value
 
     def number(self, key: str, low: float, high: float) -> float:
         """A number in ``low..high``; NaN is none."""
         value = self._value(key, None)
         if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
-            raise self.complain(key, f"'{key}' must be a number from {low:g} to {high:g}, not {_show(value)}.")
+            what = f"'{key}' must be a number from {low:g} to {high:g}, not {_show(value)}."
+            raise self.complain(key, what, f"Write {key} = {low:g}, or more.")
         return float(value)
 
     def moment(self, key: str) -> dt.datetime:
@@ -168,7 +170,8 @@ class Table:
         fits = isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value)
         if not fits or len(value) < least:
             amount = f"at least {least} " if least else ""
-            raise self.complain(key, f"'{key}' must be an array of {amount}non-empty strings, not {_show(value)}.")
+            what = f"'{key}' must be an array of {amount}non-empty strings, not {_show(value)}."
+            raise self.complain(key, what, f'Write {key} = ["...", "..."].')
         return tuple(value)
 
     def choice(self, key: str, choices: type[Choice], default: Choice | None = None) -> Choice:
@@ -185,14 +188,15 @@ class Table:
         """A table."""
         value = self._value(key, None)
         if not isinstance(value, dict):
-            raise self.complain(key, f"'{key}' must be a table, not {_show(value)}.")
+            raise self.complain(key, f"'{key}' must be a table, not {_show(value)}.", f"Write it below [{key}].")
         return Table(self._document, value, (*self._path, key))
 
     def tables(self, key: str) -> list[Table]:
         """A non-empty array of tables."""
         value = self._value(key, None)
         if not isinstance(value, list) or not value or not all(isinstance(item, dict) for item in value):
-            raise self.complain(key, f"'{key}' must be one or more [[{key}]] tables, not {_show(value)}.")
+            what = f"'{key}' must be one or more [[{key}]] tables, not {_show(value)}."
+            raise self.complain(key, what, f"Begin each with a line [[{key}]].")
         return [Table(self._document, item, (*self._path, key, index)) for index, item in enumerate(value)]
 
     def done(self) -> None:

@@ -60,7 +60,7 @@ class Spawned:
         with contextlib.suppress(ProcessLookupError):
             if self._is_foreground:
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(_DYING_SECONDS)  # pytest has yet to write how it went
+                    self._process.wait(SAYING_SECONDS)  # pytest has yet to write how it went
                 self._process.kill()
             else:
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -80,6 +80,6 @@ def early() -> Iterator[Spawned]:
 
 
 LAST_WORDS = 2000
-_DYING_SECONDS = 5.0
+SAYING_SECONDS = 5.0
 _ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 """All of it; the child adds HOME and TMPDIR when it is told its folder."""
