@@ -48,4 +48,4 @@ class TokenBucket:
     @property
     def idle_at(self) -> int:
         """When the bucket is full."""
-        return self.seen_at + self.reaches(self.full)
+        return self.seen_at + max(self.reaches(self.full), self.policy.window_us)
