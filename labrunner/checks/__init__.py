@@ -15,6 +15,7 @@ the moment before it was sent and the moment after its answer was read (`Answer.
 from labrunner.checks.clock import GRANULARITY, wait, wait_until
 from labrunner.checks.http import Answer, Client
 from labrunner.checks.load import Load, Record
+from labrunner.checks.notes import note_deadline, note_history
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
 
@@ -33,6 +34,8 @@ __all__ = [
     "Undecided",
     "exceeded",
     "fail",
+    "note_deadline",
+    "note_history",
     "undecided",
     "wait",
     "wait_until",

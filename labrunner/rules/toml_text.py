@@ -145,7 +145,7 @@ class Table:
         return value
 
     def number(self, key: str, low: float, high: float) -> float:
-        """A number in ``low..high``, whole or not."""
+        """A number in ``low..high``; NaN is none."""
         value = self._value(key, None)
         if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
             raise self.complain(key, f"'{key}' must be a number from {low:g} to {high:g}, not {_show(value)}.")
