@@ -11,9 +11,9 @@ import pytest
 
 from labrunner.loadtest.generator import Generator
 from labrunner.loadtest.shipped import BOOT
+from labrunner.model.lab import ServiceSpec
 from labrunner.model.load import LoadSpec
 from labrunner.ports import LoadBroken, LoadOrder
-from tests.docker.harness import READY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +58,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 http.server.ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
 """
+READY = ServiceSpec("/healthz", 60_000, ())
 SPIN = """
 import threading
 threading.Thread(target=lambda: [0 for _ in iter(int, 1)], daemon=True).start()
