@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 MOST_BYTES = 400_000
 """GitHub refuses a summary of more than 1 MiB, together with what other steps say."""
 _SPECIAL = re.compile(r"([!#$&*+\-.:<=>@\[\\\]_`{|}~])")
-_MARKS = {
-    Status.PASSED: "✅", Status.FAILED: "❌", Status.LIMIT: "❌", Status.BLOCKED: "⚪", Status.INCONCLUSIVE: "❔",
-    Status.ERRORED: "⚠️", Status.SKIPPED: "▫️",
-}  # fmt: skip
 
 
 def render(result: Result) -> bytes:
@@ -66,28 +62,34 @@ def _remarks(result: Result) -> Iterator[str]:
 
 def _startup(result: Result) -> Iterator[str]:
     if result.startup is not None:
-        yield f"### ❌ Not started: {_text(result.startup.reason)}"
+        yield f"### ✗ Not started: {_text(result.startup.reason)}"
         yield from _fence(telling.of_failure(result.startup.failure))
 
 
 def _table(result: Result) -> Iterator[str]:
     yield "| | check | points |"
-    yield "| --- | --- | ---: |"
+    yield "| :---: | :--- | ---: |"
     for stage, checks in telling.stages(result):
         earned, possible = telling.points(checks)
         yield f"| | **{_text(stage.title)}** | **{earned}/{possible}** |"
         for check in checks:
             earned = check.points if check.status is Status.PASSED else 0
             cell = f"{earned}/{check.points}" if check.status in _JUDGED else _text(telling.WORDS[check.status])
-            yield f"| {_MARKS[check.status]} | {_text(check.title)} | {cell} |"
+            yield f"| {_mark(check)} | {_text(check.title)} | {cell} |"
     yield ""
+
+
+def _mark(check: CheckResult) -> str:
+    """No emoji: not every reader has a font for them."""
+    mark = _text(telling.MARKS[check.status])
+    return f"**{mark}**" if check.status in telling.BAD else mark
 
 
 _JUDGED = {Status.PASSED, *telling.BAD}
 
 
 def _failure(check: CheckResult, result: Result) -> Iterator[str]:
-    yield f"### {_MARKS[check.status]} {_text(check.title)}"
+    yield f"### {telling.MARKS[check.status]} {_text(check.title)}"
     yield ""
     yield from _fence(telling.lines(check))
     if check.status in telling.BAD:
