@@ -5,6 +5,7 @@ GitLab takes ``[[ATTACHMENT|path]]`` in a case's output for a file of the job, s
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -29,7 +30,13 @@ def render(result: Result, folder: str = "") -> bytes:
             # GitLab tells cases apart by their names, and shows nothing else in its list.
             element.set("name", telling.safe(f"{check.title} ({check.id})"))
             element.set("file", telling.path_in(folder, "solution.toml"))
-            for child in element:
-                child.text = child.text and child.text.replace("[[", "[ [")
+            for part in element.iter():
+                part.text = part.text and _apart(part.text)
+                part.attrib.update({name: _apart(value) for name, value in part.attrib.items()})
             suite.append(element)
     return junit.document(root)
+
+
+def _apart(text: str) -> str:
+    """`text` without two brackets side by side."""
+    return re.sub(r"\[(?=\[)", "[ ", text)
