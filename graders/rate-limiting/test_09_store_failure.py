@@ -171,11 +171,9 @@ def _spend_some(client: Client, fleet: Fleet) -> list[Known]:
     return pairs
 
 
-def _ask_while_down(client: Client, pairs: list[Known]) -> None:
-    """RL-24: whether these spend anything is open. How they are answered is other checks' concern, how soon is not."""
-    for _ in range(WHILE_DOWN):
-        for pair in pairs:
-            _in_time(ask(client, pair.policy, pair.who))
+def _ask_while_down(client: Client, pairs: list[Known]) -> list[Answer]:
+    """RL-24: whether these spend anything is open. How they are answered is other checks' concern."""
+    return [ask(client, pair.policy, pair.who) for _ in range(WHILE_DOWN) for pair in pairs]
 
 
 def _until_normal(client: Client, fleet: Fleet) -> None:
@@ -232,7 +230,8 @@ def test_recovers_after_cut(services: Services, companions: Companions, rng: ran
     client = fleet.start(1)[0].client()
     pairs = _spend_some(client, fleet)
     with fleet.redis.cut():
-        _ask_while_down(client, pairs)
+        for answer in _ask_while_down(client, pairs):
+            _in_time(answer)
     _until_normal(client, fleet)
     for pair in pairs:
         _must_have_left(client, pair.policy, pair.who, pair.policy.capacity - pair.spent, WHILE_DOWN, STATE)
