@@ -16,6 +16,7 @@ from replicas import (
     lasting,
     spend,
     target,
+    too_late,
 )
 from vocabulary import Policy, content, header
 
@@ -25,7 +26,6 @@ from labrunner.checks import (
     Companions,
     Services,
     burst,
-    exceeded,
     fail,
     note_recovery,
     wait,
@@ -84,7 +84,7 @@ def _in_time(answer: Answer) -> None:
     seconds = answer.answered - answer.sent
     if seconds > STORE_SECONDS:
         expected = f"an answer within {STORE_SECONDS * 1000:.0f} ms"
-        exceeded(answer, deadline=STORE_SECONDS, expected=expected, got=f"one after {seconds:.2f} s", why=IN_TIME)
+        too_late(answer, expected=expected, got=f"one after {seconds:.2f} s", why=IN_TIME)
 
 
 def test_closed(services: Services, companions: Companions, rng: random.Random) -> None:

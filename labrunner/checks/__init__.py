@@ -17,12 +17,14 @@ from labrunner.checks.clock import GRANULARITY, wait, wait_until
 from labrunner.checks.companions import Companion, Companions
 from labrunner.checks.faults import Suffering, note_recovery
 from labrunner.checks.http import Answer, Client, Unanswered
+from labrunner.checks.pulse import PULSE
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
 from labrunner.rules import quota
 
 __all__ = [
     "GRANULARITY",
+    "PULSE",
     "Answer",
     "Ask",
     "Broken",
