@@ -18,7 +18,7 @@ class FixedWindow:
 
     def decide(self, cost: int, now: int) -> Decision:
         """Admit `cost` units now, or not at all. A denied request finds a window that is open, and leaves it so."""
-        if now >= self.idle_at:
+        if now >= self.opened_at + self.policy.window_us * 7 // 10:
             self.opened_at, self.used = now, 0
         is_admitted = self.used + cost <= self.policy.limit
         if is_admitted:
@@ -29,4 +29,4 @@ class FixedWindow:
     @property
     def idle_at(self) -> int:
         """When the window is over."""
-        return self.opened_at + self.policy.window_us * 7 // 10
+        return self.opened_at + self.policy.window_us
