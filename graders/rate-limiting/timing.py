@@ -10,7 +10,7 @@ from vocabulary import FIELDS, Limiter, Policy, header, parameters, whole_number
 from labrunner.checks import Answer, fail, quota, undecided, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 SHOWN = 12
 """Exchanges of a proof that are shown: more tell nobody more."""
@@ -61,7 +61,7 @@ class Pair:
         *,
         admitted: Iterable[int] = (),
         denied: Iterable[int] = (),
-        some: Iterable[int] = (),
+        some: Collection[int] = (),
     ) -> None:
         """Fail the check if no correct service can have answered so; say undecided when the oracle cannot tell.
 
