@@ -6,11 +6,13 @@ import json
 import random
 import socket
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from environment import HOUR, name_each
 from vocabulary import BEYOND, PLAIN, Policy, whole_number
 
 from labrunner.checks import (
+    PULSE,
     Answer,
     Ask,
     Client,
@@ -68,6 +70,7 @@ class Fleet:
         *,
         behind_proxy: bool = False,
     ) -> None:
+        PULSE.start()
         self._services = services
         self._rng = rng
         self.redis = companions.start("redis", behind_proxy=behind_proxy)
@@ -115,11 +118,18 @@ def is_degraded(answer: Answer) -> bool:
     return answer.status == 503 or (answer.status == 200 and answer.headers.get(DEGRADED) is not None)
 
 
+def too_late(answer: Answer, *, expected: str, got: str, why: str) -> NoReturn:
+    """The answer that RL-23 wants came too late, or one came that only a store that is too late can cause."""
+    if PULSE.was_starved(answer.sent, answer.answered):
+        undecided("the machine had no CPU time to give")
+    exceeded(answer, deadline=STORE_SECONDS, expected=expected, got=got, why=why)
+
+
 def is_admitted(answer: Answer) -> bool:
     """Whether a request was admitted that must have been decided: no fault is injected just now (C-17, RL-26)."""
     if is_degraded(answer):
         got = answer.line + (f" with {DEGRADED}" if answer.status == 200 else "")
-        exceeded(answer, deadline=STORE_SECONDS, expected="200 or 429", got=got, why=WELL)
+        too_late(answer, expected="200 or 429", got=got, why=WELL)
     if answer.status not in {200, 429}:
         fail(answer, expected="200 or 429", got=answer.line, why=WELL)
     return answer.status == 200

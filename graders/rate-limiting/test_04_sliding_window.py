@@ -37,7 +37,7 @@ def test_units_leave_one_by_one(limiter: Limiter) -> None:
     wait_until(first.answered + window + GRANULARITY)
     # Faster than they leave: an answer in three is a 200.
     pair.probe(first.answered + 1.7 * window, pause / 3)
-    pair.settle(LEAVES, denied=[limit])
+    pair.settle(LEAVES, admitted=[limit], denied=[limit + 1])
 
 
 def test_window_costs(limiter: Limiter) -> None:

@@ -152,7 +152,7 @@ def test_killed_amid_traffic(services: Services, companions: Companions, rng: ra
     fleet = Fleet(services, companions, rng, {"busy": table})
     survivor, victim = fleet.start(2)
     policy = fleet.policies["busy"]
-    pairs = [Spent(fleet.new_client()) for _ in range(4)]
+    pairs = [Spent(fleet.new_client()) for _ in range(6)]
     streams = [Traffic(survivor, policy, pairs, 2), Traffic(victim, policy, pairs, 6)]
     wait(rng.uniform(0.2, 0.5))
     victim.kill()

@@ -10,7 +10,7 @@ from vocabulary import FIELDS, Limiter, Policy, header, parameters, whole_number
 from labrunner.checks import Answer, fail, quota, undecided, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 SHOWN = 12
 """Exchanges of a proof that are shown: more tell nobody more."""
@@ -61,6 +61,7 @@ class Pair:
         *,
         admitted: Iterable[int] = (),
         denied: Iterable[int] = (),
+        some: Collection[int] = (),
     ) -> None:
         """Fail the check if no correct service can have answered so; say undecided when the oracle cannot tell.
 
@@ -70,6 +71,7 @@ class Pair:
             admitted: indices of answers on which the plan turns: had one of them been a 429, the oracle would have to
                 object, or else the machine was too slow for this plan.
             denied: likewise, had one of them been a 200.
+            some: likewise, had all of them been 429s.
         """
         history = [_decision(self.policy, *each, judged) for each in zip(self.answers, self._costs, strict=True)]
         judgement = quota.judge(self.policy.quota, history)
@@ -78,12 +80,14 @@ class Pair:
             fail(*told[-SHOWN:], expected=judgement.expected, got=judgement.got, why=why)
         if judgement.verdict is quota.Verdict.UNKNOWN:
             undecided("the search for a placement of these requests was given up")
-        wrong = [(index, quota.Answered.DENIED) for index in admitted]
-        wrong += [(index, quota.Answered.ADMITTED) for index in denied]
+        wrong = [({index}, quota.Answered.DENIED) for index in admitted]
+        wrong += [({index}, quota.Answered.ADMITTED) for index in denied]
+        wrong += [(set(some), quota.Answered.DENIED)] if some else []
         bare = [dataclasses.replace(one, remaining=None, retry_after_ms=None, reset=None) for one in history]
-        for index, answer in wrong:
-            other = list(bare)
-            other[index] = dataclasses.replace(other[index], answer=answer)
+        for turned, answer in wrong:
+            other = [
+                dataclasses.replace(one, answer=answer) if index in turned else one for index, one in enumerate(bare)
+            ]
             if quota.judge(self.policy.quota, other).verdict is not quota.Verdict.IMPOSSIBLE:
                 undecided("a request was answered too late to tell anything")
 

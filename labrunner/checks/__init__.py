@@ -19,12 +19,14 @@ from labrunner.checks.faults import Suffering, note_recovery
 from labrunner.checks.http import Answer, Client, Unanswered
 from labrunner.checks.load import Load, Record
 from labrunner.checks.notes import note_deadline, note_history
+from labrunner.checks.pulse import PULSE
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
 from labrunner.rules import quota
 
 __all__ = [
     "GRANULARITY",
+    "PULSE",
     "Answer",
     "Ask",
     "Broken",

@@ -17,6 +17,7 @@ from labrunner.faults.patient import Patient
 from labrunner.runtimes.docker.profile import COMPANION
 from tests.docker.harness import READY, get
 from tests.integration.conftest import copy_of
+from tests.postgres import query
 
 if TYPE_CHECKING:
     from labrunner.faults.fault import Fault
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tests.docker.harness import Launcher
 
 PACK = Path(__file__).parents[1] / "companion_pack"
-KNOWN = Known(PACK / "graders" / "depot", ("redis", "odd-origin"))
+KNOWN = Known(PACK / "graders" / "depot", ("redis", "postgres", "odd-origin"))
 REDIS = KNOWN.kind("redis", {})
 
 
@@ -82,6 +83,19 @@ def test_a_killed_redis_comes_back_empty(redis: DockerCompanion) -> None:
     redis.start_again()
     redis.wait_ready()
     assert redis.container_id == container
+
+
+def test_what_postgres_committed_outlives_its_kill(runtime: DockerRuntime) -> None:
+    """Prepared transactions too: the container, and so its data, stays."""
+    server = runtime.companion(KNOWN.kind("postgres", {}), name="postgres-1")
+    server.wait_ready()
+    query(server.client_address, "create table t as select 1 as a")
+    query(server.client_address, "begin; insert into t values (2); prepare transaction 'in doubt'")
+    server.kill()
+    server.start_again()
+    server.wait_ready()
+    query(server.client_address, "commit prepared 'in doubt'")
+    assert query(server.client_address, "select count(*) from t") == ["2"]
 
 
 def test_a_proxy_delays_loses_and_resets(proxied: Patient) -> None:

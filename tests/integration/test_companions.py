@@ -7,6 +7,7 @@ import http.client
 import os
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from labrunner.runtimes.process.tree import descendants, state
 from tests import command
 from tests.command import is_alive, survivors, that_mention, until
 from tests.integration.conftest import copy_of
+from tests.postgres import query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +33,9 @@ if TYPE_CHECKING:
 
 PACK = Path(__file__).parents[1] / "companion_pack"
 GRADER = PACK / "graders" / "depot"
-KNOWN = Known(GRADER, ("redis", "odd-origin"))
+KNOWN = Known(GRADER, ("redis", "postgres", "odd-origin"))
 REDIS = KNOWN.kind("redis", {})
+POSTGRES = KNOWN.kind("postgres", {})
 
 
 @pytest.fixture
@@ -157,6 +160,49 @@ def test_one_that_ends_at_once_is_told_with_its_last_words(runtime: ProcessRunti
     companion = runtime.companion(Late(), name="late")
     with pytest.raises(EnvironmentProblem, match=r"'late' did not become ready: .*(?i:address already in use)"):
         companion.wait_ready()
+
+
+# --- PostgreSQL ----------------------------------------------------------------------------------
+
+
+def test_several_postgres_side_by_side(runtime: ProcessRuntime) -> None:
+    """Each its own data, from one prepared directory; as SD-1 wants them."""
+    with ThreadPoolExecutor(3) as pool:
+        servers = list(pool.map(lambda number: runtime.companion(POSTGRES, name=f"postgres-{number}"), range(3)))
+        list(pool.map(lambda server: server.wait_ready(), servers))
+    for number, server in enumerate(servers):
+        query(server.address, f"create table t as select {number} as a")
+    assert [query(server.address, "select a from t") for server in servers] == [["0"], ["1"], ["2"]]
+    settings = ("max_connections", "max_prepared_transactions", "server_encoding")
+    shown = [query(servers[0].address, f"show {name}") for name in settings]
+    assert shown == [["100"], ["64"], ["UTF8"]]
+    assert query(servers[0].address, "select datcollate from pg_database where datname = current_database()") == ["C"]
+
+
+def test_what_postgres_committed_outlives_its_kill(runtime: ProcessRuntime) -> None:
+    """Prepared transactions too."""
+    server = runtime.companion(POSTGRES, name="postgres-1")
+    server.wait_ready()
+    query(server.address, "create table t as select 1 as a")
+    query(server.address, "begin; insert into t values (2); prepare transaction 'in doubt'")
+    server.kill()
+    assert not server.answers(1.0)
+    server.start_again()
+    server.wait_ready()
+    assert query(server.address, "select count(*) from t") == ["1"]
+    query(server.address, "commit prepared 'in doubt'")
+    assert query(server.address, "select count(*) from t") == ["2"]
+
+
+def test_a_paused_postgres_is_silent_and_goes_on(runtime: ProcessRuntime) -> None:
+    """The kernel accepts for it; a session begins when it is let go on."""
+    server = runtime.companion(POSTGRES, name="postgres-1")
+    server.wait_ready()
+    patient = Patient(server)
+    patient.suffer(Pause())
+    assert not server.answers(0.3)
+    patient.heal(30)
+    assert query(server.address, "select 1") == ["1"]
 
 
 # --- the fault proxy -----------------------------------------------------------------------------

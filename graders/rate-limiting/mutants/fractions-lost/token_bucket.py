@@ -18,7 +18,6 @@ class TokenBucket:
     def __init__(self, policy: Policy, now: int) -> None:
         self.policy = policy
         self.level = self.full
-        self.level -= self.level % self.policy.window_us
         self.seen_at = now
 
     def decide(self, cost: int, now: int) -> Decision:
@@ -35,6 +34,7 @@ class TokenBucket:
     def refill(self, now: int) -> None:
         """What has trickled in since the bucket was last seen."""
         self.level = min(self.full, self.level + (now - self.seen_at) * self.policy.limit)
+        self.level -= self.level % self.policy.window_us
         self.seen_at = now
 
     def reaches(self, level: int) -> int:
