@@ -33,6 +33,11 @@ class FakeService:
         self.starts = 1
         self.calls: list[str] = []
 
+    inner = ("127.0.0.1", 1)
+
+    def cpu_seconds(self) -> float | None:
+        return None
+
     def wait_ready(self, spec: ServiceSpec) -> float:
         if self.refusals:
             raise self.refusals.pop(0)
@@ -92,6 +97,21 @@ class FakeWitness:
         """Nothing to end."""
 
 
+class FakePipe:
+    """Says nothing."""
+
+    closed = False
+
+    def send(self, data: bytes) -> None:
+        """Nobody listens."""
+
+    def receive(self, seconds: float) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class FakeRuntime:
     """Starts `FakeService`s; its build may fail."""
 
@@ -106,6 +126,7 @@ class FakeRuntime:
         self.failing_build = build
         self.delay = delay
         self.services: list[FakeService] = []
+        self.pipes: list[FakePipe] = []
         self.closed = False
 
     def build(self, staged: Staged) -> None:
@@ -116,6 +137,13 @@ class FakeRuntime:
         service = FakeService(name, self.refusals if name == "service" else [])
         self.services.append(service)
         return service
+
+    def launch_timed(self, staged: Staged, environment: Mapping[str, str], *, name: str, side: str) -> FakeService:
+        return self.launch(staged, environment, name=name)
+
+    def generator(self, boot: str) -> FakePipe:
+        self.pipes.append(FakePipe())
+        return self.pipes[-1]
 
     def witness(self) -> FakeWitness:
         return FakeWitness(self.delay)
@@ -155,6 +183,9 @@ class FakeSuite:
         if self.broken:
             raise self.broken
         return {"WORD": "hello"}
+
+    def load_environment(self) -> dict[str, str]:
+        return {}
 
     def checks(self) -> tuple[str, ...]:
         return tuple(self.scripts)

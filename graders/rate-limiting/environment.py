@@ -40,6 +40,8 @@ PURPOSES = {
 """Window in ms by purpose; a check finds its policy by the purpose's place in POLICIES."""
 LARGE = {"bad-cost"}
 """Purposes whose quota must allow the largest cost."""
+LOAD_ALGORITHMS = ("fixed-window", "sliding-window", "token-bucket")
+"""What is asked for under load."""
 ROOMY = {"client-id-bytes"}
 """Purposes whose quota must outlast every try of the check (`labrunner.rules.verdict.TRIES`): it has clients whose names
 it cannot choose anew."""
@@ -54,6 +56,15 @@ def environment(rng: random.Random) -> dict[str, str]:
     tables["policies-apart-twin"] = tables["policies-apart"]
     names["policies-apart-twin"] = f"{names['policies-apart']}-{names['policies-apart']}"
     return {"POLICIES": json.dumps({names[purpose]: table for purpose, table in tables.items()})}
+
+
+def load_environment(rng: random.Random) -> dict[str, str]:
+    """``POLICIES`` for both services under load: windows that outlast it, and short ones that end in it."""
+    tables: dict[str, dict[str, object]] = {}
+    for algorithm in LOAD_ALGORITHMS:
+        for window, limit in ((HOUR, rng.randint(5, 9)), (SECOND * rng.randint(1, 2), rng.randint(7, 12))):
+            tables[policy_name(rng)] = {"algorithm": algorithm, "limit": limit, "window_ms": window}
+    return {"POLICIES": json.dumps(tables)}
 
 
 def policy_name(rng: random.Random) -> str:

@@ -62,6 +62,10 @@ class Tally:
             return
         for check in result.checks:
             self._count(check)
+        if result.load is not None and result.load.capacity.pairs:
+            self.load = {"capacity": result.load.capacity.median}
+            if result.load.latency is not None:
+                self.load["latency"] = result.load.latency.median
         self.problems += self._of_run(result)
 
     def _count(self, check: CheckResult) -> None:

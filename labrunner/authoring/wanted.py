@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labrunner.model.lab import LOAD_STAGE
 from labrunner.model.validation import CORRECT, CaseKind
 from labrunner.rules.plan import with_needs
 from labrunner.rules.proportion import runs_to_judge
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from labrunner.authoring.cases import Case
     from labrunner.model.lab import Lab
 
-LOAD = "load"
+LOAD = LOAD_STAGE
 """The stage whose checks measure; a mutant is measured only when it names one of them."""
 
 

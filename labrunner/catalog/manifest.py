@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labrunner.errors import LabInvalid
-from labrunner.model.lab import Check, Lab, Language, Level, ServiceSpec, Stage, Visibility
+from labrunner.model.lab import LOAD_STAGE, Check, Lab, Language, Level, ServiceSpec, Stage, Visibility
+from labrunner.model.load import LoadSpec
 from labrunner.rules.plan import cycle
 from labrunner.rules.toml_text import Document, Table
 
@@ -47,8 +48,10 @@ def read(root: Path, pack: str, name: str) -> Lab:
         manifest=path,
         scaffolds=root / "scaffolds" / name,
         grader=root / "graders" / name,
+        load=_load(table.table("load")) if "load" in table else None,
     )
     table.done()
+    _refuse_misplaced_load(lab, table)
     if lab.baseline > lab.points:
         what = f"the baseline of {lab.baseline} is more than all {lab.points} points."
         raise table.complain("baseline", what, "Write the points that the scaffold earns.")
@@ -58,6 +61,29 @@ def read(root: Path, pack: str, name: str) -> Lab:
 def version_of(table: Table) -> str:
     """Three numbers."""
     return table.text("version", pattern=r"\d+\.\d+\.\d+", form="a version such as 1.0.0")
+
+
+def _load(table: Table) -> LoadSpec:
+    spec = LoadSpec(
+        capacity=table.number("capacity", 0.01, 1.0),
+        p95=table.number("p95", 1.0, 100.0),
+        objective_ms=table.number("objective_ms", 1.0, 60_000.0),
+        rate=table.number("rate", 0.01, 0.5),
+        users=table.integer("users", 1, 256),
+        reference=table.choice("reference", Language, Language.PYTHON).value,
+    )
+    table.done()
+    return spec
+
+
+def _refuse_misplaced_load(lab: Lab, table: Table) -> None:
+    slugs = [stage.slug for stage in lab.stages]
+    if lab.load is not None and slugs[-1] != LOAD_STAGE:
+        raise table.complain("load", f"the last stage is '{slugs[-1]}'.", f"With [load], it is called '{LOAD_STAGE}'.")
+    if lab.load is None and LOAD_STAGE in slugs:
+        raise table.complain(
+            "", f"there is a stage '{LOAD_STAGE}', but no [load].", "Add the table with its thresholds."
+        )
 
 
 def _languages(table: Table) -> tuple[Language, ...]:
@@ -104,6 +130,8 @@ def stages_of(table: Table, base: tuple[Stage, ...] = ()) -> tuple[Stage, ...]:
         goal = entry.text("goal", default=known.goal if known else None)
         found[slug] = Stage(slug, title, goal, (*(known.checks if known else ()), *checks))
         entry.done()
+    if base and LOAD_STAGE in found:
+        found[LOAD_STAGE] = found.pop(LOAD_STAGE)  # it stays the last
     _refuse_bad_needs([check for stage in found.values() for check in stage.checks], places)
     return tuple(found.values())
 

@@ -14,6 +14,7 @@ the moment before it was sent and the moment after its answer was read (`Answer.
 
 from labrunner.checks.clock import GRANULARITY, wait, wait_until
 from labrunner.checks.http import Answer, Client
+from labrunner.checks.load import Load, Record
 from labrunner.checks.notes import note_deadline, note_history
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
@@ -26,6 +27,8 @@ __all__ = [
     "Exceeded",
     "Exit",
     "Failed",
+    "Load",
+    "Record",
     "Service",
     "Services",
     "Undecided",

@@ -33,6 +33,11 @@ class Diary:
             self.exchanges += 1
             self.answering += seconds
 
+    def note_requests(self, count: int) -> None:
+        """So many requests were sent for this check by somebody else: the load generator."""
+        with self._lock:
+            self.exchanges += count
+
     def note_wait(self, seconds: float) -> None:
         """The check waited on purpose."""
         with self._lock:

@@ -78,7 +78,7 @@ class Service:
         self._do("resume")
 
     def _do(self, action: str, **arguments: Any) -> dict[str, Any]:
-        return _timed_call(self._bench, action, {"service": self.name, **arguments})
+        return timed_call(self._bench, action, {"service": self.name, **arguments})
 
 
 class Services:
@@ -96,18 +96,20 @@ class Services:
             env: the lab's variables; None for those of the run's shared service.
         """
         environment = dict(self._shared if env is None else env)
-        told = _timed_call(self._bench, "start", {"env": environment})
+        told = timed_call(self._bench, "start", {"env": environment})
         if "ready" in told:
             DIARY.note_deadline(told["ready"], told["within"])
         return Service(self._bench, told["name"], told["url"], environment, self._user_agent)
 
 
-def _timed_call(bench: Bench, action: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def timed_call(bench: Bench, action: str, arguments: dict[str, Any], *, is_declared: bool = False) -> dict[str, Any]:
+    """Ask the runner; the time is the service's own, or declared to be waited for."""
     began = time.monotonic()
     try:
         told = bench.call(action, arguments)
     finally:
-        DIARY.note_service(time.monotonic() - began)
+        note = DIARY.note_wait if is_declared else DIARY.note_service
+        note(time.monotonic() - began)
     if refusal := told.get("not_started"):
         failure = Failure(refusal["expected"], refusal["got"], refusal["why"], log=tuple(refusal["log"]))
         reason = Reason(refusal["reason"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from labrunner import __version__
 from labrunner.errors import EnvironmentProblem
+from labrunner.grading.load import LoadOnce
 from labrunner.grading.schedule import Schedule
 from labrunner.grading.session import Rooms, Session
 from labrunner.model.event import Event, Phase, PhaseEnded, PhaseStarted, RunEnded, RunStarted, StartFailed
@@ -88,6 +89,8 @@ class Grading:
                 build_seconds = time.monotonic() - build_began
             yield PhaseEnded(Phase.BUILD, build_seconds)
             session = Session(self._rooms, order.lab, staged, order.start_tries)
+            if self._rooms.load is not None and order.lab.load is not None:
+                session.load = LoadOnce(session, self._rooms.load, order.seed, self._work)
             yield PhaseStarted(Phase.START)
             yield PhaseEnded(Phase.START, session.start())
             self._refuse_missing_checks()

@@ -55,7 +55,7 @@ def _try(session: Session, check: Check, number: int) -> Seen | Death:
     bench = OwnServices(session.launch, session.lab.service, check.slug)
     told = {"name": shared.name, "url": shared.url, "env": session.environment}
     try:
-        attempt = session.suite.run(check.id, attempt=number, service=told, bench=bench)
+        attempt = session.suite.run(check.id, attempt=number, service=told, bench=session.with_load(bench))
         if attempt.sight not in {Sight.PASSED, Sight.ERRORED, Sight.UNDECIDED}:
             if _died(shared, attempt.sight is Sight.BROKEN):
                 return Death(attempt)

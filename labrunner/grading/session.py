@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from labrunner.errors import EnvironmentProblem
 from labrunner.ports.runtime import NotStarted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from labrunner.model.event import LoadMeasured, LoadProgress
     from labrunner.model.lab import Lab
     from labrunner.model.solution import Staged
+    from labrunner.ports.load import LoadTest
     from labrunner.ports.runtime import Runtime, Service, Witness
-    from labrunner.ports.suite import Suite
+    from labrunner.ports.suite import Bench, Suite
 
 NOISY_STARTS = 3
 """So often is a start repeated when the machine, by its witness, was stalled."""
@@ -27,6 +29,17 @@ class Rooms:
 
     runtime: Runtime
     suite: Suite
+    load: LoadTest | None = None
+
+
+class RunLoad(Protocol):
+    """The run's one load measurement; see `labrunner.grading.load`."""
+
+    def bench(self, bench: Bench) -> Bench:
+        """`bench`, with the measurement to be asked for too."""
+
+    def news(self) -> Iterator[LoadProgress | LoadMeasured]:
+        """What happened since the last call."""
 
 
 class Session:
@@ -34,6 +47,7 @@ class Session:
 
     Attributes:
         epoch: how often the shared service was started; a try that saw two epochs proves nothing.
+        load: the run's load measurement; None where nobody can ask for one.
     """
 
     def __init__(self, rooms: Rooms, lab: Lab, staged: Staged, start_tries: int) -> None:
@@ -46,6 +60,11 @@ class Session:
         self.epoch = 0
         self._start_tries = start_tries
         self._service: Service | None = None
+        self.load: RunLoad | None = None
+
+    def with_load(self, bench: Bench) -> Bench:
+        """`bench`, with the load measurement where there is one."""
+        return self.load.bench(bench) if self.load is not None else bench
 
     @property
     def service(self) -> Service:

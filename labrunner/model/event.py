@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from labrunner.model.lab import Check, Stage
+from labrunner.model.load import LoadReport
 from labrunner.model.outcome import Outcome
 from labrunner.model.result import Fault, Isolation, Startup
 
@@ -81,6 +82,26 @@ class CheckEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadProgress:
+    """The load measurement goes on.
+
+    Attributes:
+        share: of it that is done, 0 to 1; verdicts may come before 1.
+        text: what goes on.
+    """
+
+    share: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadMeasured:
+    """The load measurement is over."""
+
+    report: LoadReport
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """The last event, always sent.
 
@@ -97,4 +118,14 @@ class RunEnded:
     at_fault: Fault | None = None
 
 
-Event = RunStarted | PhaseStarted | PhaseEnded | StartFailed | CheckStarted | CheckEnded | RunEnded
+Event = (
+    RunStarted
+    | PhaseStarted
+    | PhaseEnded
+    | StartFailed
+    | CheckStarted
+    | CheckEnded
+    | LoadProgress
+    | LoadMeasured
+    | RunEnded
+)

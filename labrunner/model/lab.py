@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from labrunner.model.load import LoadSpec
+
+
+LOAD_STAGE = "load"
+"""The stage whose checks run last, and alone: they ask for the load measurement."""
+
 
 class Level(enum.StrEnum):
     """How much a learner should know before."""
@@ -107,6 +113,8 @@ class Lab:
     manifest: Path
     scaffolds: Path
     grader: Path = field(repr=False)
+    load: LoadSpec | None = None
+    """What its last stage, called `LOAD_STAGE`, demands; None for a lab without one."""
     extension: Path | None = field(default=None, repr=False)
     """The grader's folder of a pack that extends this lab with checks of its own."""
 

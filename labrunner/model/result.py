@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from labrunner.model.load import LoadReport
 from labrunner.model.outcome import Failure, Outcome
 from labrunner.model.status import Reason, Status
 
@@ -105,6 +106,7 @@ class Result:
         notes: what a reader should know, e.g. what the isolation lacks.
         review: flags for a person; they change no score.
         started_at: UTC, ISO 8601.
+        load: the load measurement, if there was one.
     """
 
     schema: int
@@ -129,3 +131,4 @@ class Result:
     at_fault: Fault | None = None
     notes: tuple[str, ...] = ()
     review: tuple[str, ...] = ()
+    load: LoadReport | None = None

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from labrunner.model.result import Isolation, Startup
     from labrunner.model.solution import Staged
     from labrunner.model.status import Reason
+    from labrunner.ports.pipe import Pipe
 
 
 class NotStarted(Exception):
@@ -90,6 +91,17 @@ class Service(Protocol):
         """End it, whatever it forked, and free what it held. May be called twice."""
 
 
+class TimedService(Service, Protocol):
+    """An instance for timed windows: on CPUs without a quota, and reached by the load generator on the shortest way."""
+
+    @property
+    def inner(self) -> tuple[str, int]:
+        """Host and port as the generator reaches it, with nothing in between."""
+
+    def cpu_seconds(self) -> float | None:
+        """CPU time that all its processes have used so far; None where that cannot be known."""
+
+
 class Witness(Protocol):
     """A minimal service under the same limits; slow when, and only when, the machine is."""
 
@@ -131,6 +143,26 @@ class Runtime(Protocol):
             environment: the lab's own variables; HOST, PORT and DATA_DIR are added.
             name: what messages call the service.
             port: the port to listen on; 0 for any free one.
+        """
+
+    def launch_timed(self, staged: Staged, environment: Mapping[str, str], *, name: str, side: str) -> TimedService:
+        """As `launch`, for timed windows: all such services share one CPU, so that only one of them may run at a time.
+
+        Args:
+            staged: what to run.
+            environment: the lab's own variables.
+            name: what messages call the service.
+            side: ``learner`` or ``reference``; in containers, sides cannot reach each other.
+        """
+
+    def generator(self, boot: str) -> Pipe:
+        """Start a Python that has Locust, on the CPUs that timed services do not use, where it reaches both sides.
+
+        Args:
+            boot: the program, as on a command line.
+
+        Raises:
+            EnvironmentProblem: an image is missing, or the engine cannot.
         """
 
     def witness(self) -> Witness:

@@ -12,7 +12,7 @@ from rich.text import Text
 from labrunner.model.lab import Visibility
 from labrunner.model.outcome import Failure
 from labrunner.model.status import Status
-from labrunner.reports import curl
+from labrunner.reports import curl, load
 from labrunner.rules.text import printable, shorten
 
 if TYPE_CHECKING:
@@ -102,6 +102,10 @@ class _Page:
             return
         yield Text()
         yield self._stages()
+        if self._result.load is not None:
+            yield Text()
+            for label, text in load.lines(self._result.load):
+                yield self._labelled(label, _safe(text))
         failures = [check for check in self._by_stage.get(self._focus or "", []) if check.status in _BAD]
         for check in failures[:MOST_FAILURES]:
             yield from self._check_failure(check)

@@ -25,7 +25,7 @@ from labrunner.suites.channel import Channel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Choose = Callable[[str], dict[str, str]]
+    Choose = Callable[[str], dict[str, dict[str, str]]]
 
 _NOISY = ("cacheprovider", "junitxml", "locust", "pastebin", "stepwise")
 _UNUSED = (
@@ -54,7 +54,7 @@ def main() -> None:
         sys.path[:0] = order["graders"]
         choose = _chooser(folders)
         if not order["kept"]:
-            channel.send({"environment": choose(order["seed"])})
+            channel.send(choose(order["seed"]))
         if order["checks"]:
             heavy.join()  # forks must find no other thread
             _serve(channel, order, choose)
@@ -79,17 +79,20 @@ def _settle(work: str) -> None:
 
 
 def _chooser(folders: list[Path]) -> Choose:
-    """What the graders' ``environment.py`` choose from a seed for the run's shared service."""
-    choices = []
-    for number, folder in enumerate(folders):
-        if (folder / "environment.py").is_file():
-            choices.append(_load(folder / "environment.py", f"environment{number or ''}").environment)
+    """What the graders' ``environment.py`` choose from a seed, for the run's shared service and for both under load."""
+    modules = [
+        _load(folder / "environment.py", f"environment{number or ''}")
+        for number, folder in enumerate(folders)
+        if (folder / "environment.py").is_file()
+    ]
 
-    def choose(seed: str) -> dict[str, str]:
-        chosen: dict[str, str] = {}
-        for number, choice in enumerate(choices):
-            of_one = choice(random.Random(f"{seed}/environment{number or ''}"))
-            chosen |= {str(key): str(value) for key, value in of_one.items()}
+    def choose(seed: str) -> dict[str, dict[str, str]]:
+        chosen: dict[str, dict[str, str]] = {"environment": {}, "load_environment": {}}
+        for number, module in enumerate(modules):
+            for kind, variables in chosen.items():
+                if choice := getattr(module, kind, None):
+                    of_one = choice(random.Random(f"{seed}/{kind}{number or ''}"))
+                    variables.update({str(key): str(value) for key, value in of_one.items()})
         return chosen
 
     return choose

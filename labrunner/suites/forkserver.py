@@ -25,6 +25,7 @@ from _pytest.runner import runtestprotocol
 
 from labrunner.checks import Broken, Client, Exceeded, Failed, Service, Services, Undecided
 from labrunner.checks.diary import DIARY
+from labrunner.checks.load import Load, measured
 from labrunner.model.outcome import Attempt, Sight
 from labrunner.rules import wire
 from labrunner.rules.text import from_bytes, printable, storable
@@ -76,7 +77,11 @@ class ForkServer:
     """
 
     def __init__(
-        self, channel: Channel, seed: str, graders: list[str], choose: Callable[[str], dict[str, str]] | None = None
+        self,
+        channel: Channel,
+        seed: str,
+        graders: list[str],
+        choose: Callable[[str], dict[str, dict[str, str]]] | None = None,
     ) -> None:
         self._channel = channel
         self._seed = seed
@@ -110,7 +115,7 @@ class ForkServer:
             self._serve(items)
         return True
 
-    def _keep(self, items: dict[str, pytest.Item], choose: Callable[[str], dict[str, str]]) -> None:
+    def _keep(self, items: dict[str, pytest.Item], choose: Callable[[str], dict[str, dict[str, str]]]) -> None:
         """Serve many runs: a fork with seed, folder and channel of its own for each."""
         self._channel.send({"collected": sorted(items)})
         for line in self._channel.lines():
@@ -120,7 +125,7 @@ class ForkServer:
                 with contextlib.suppress(BaseException):
                     self._become_a_run(order, descriptor)
                     try:
-                        self._channel.send({"environment": choose(self._seed)})
+                        self._channel.send(choose(self._seed))
                         self._channel.send({"collected": sorted(items)})
                     except Exception as fault:  # noqa: BLE001 - the grader's author is told
                         self._channel.send({"broken": told(fault, self._graders)})
@@ -171,6 +176,11 @@ class ForkServer:
         """Starts further instances, for this check alone."""
         context = request.config.stash[CONTEXT]
         return Services(context, dict(context.service["env"]), request.config.stash[AGENT])
+
+    @pytest.fixture
+    def load(self, request: pytest.FixtureRequest) -> Load:
+        """The run's load measurement, made when the first check asks for it."""
+        return measured(request.config.stash[CONTEXT])
 
     @pytest.fixture
     def client(self, service: Service) -> Iterator[Client]:

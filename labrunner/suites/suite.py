@@ -91,6 +91,9 @@ class PytestSuite:
     def environment(self) -> dict[str, str]:
         return dict(self._wait_for("environment"))
 
+    def load_environment(self) -> dict[str, str]:
+        return dict(self._wait_for("load_environment"))
+
     def checks(self) -> tuple[str, ...]:
         return tuple(self._wait_for("collected"))
 

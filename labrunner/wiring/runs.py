@@ -106,7 +106,9 @@ def grading(wish: Wish) -> Iterator[Grading]:
                 f"The isolation of the {runtime.name} runtime is '{runtime.isolation}' here, and a grade needs 'strong'.",
                 "Use --runtime docker, or accept that with --allow-weak-isolation; the result will say so.",
             )
-        rooms = Rooms(runtime, suite)
+        from labrunner.loadtest.measure import LocustLoadTest
+
+        rooms = Rooms(runtime, suite, LocustLoadTest())
         public = dict.fromkeys((lab.readme.parent, lab.manifest.parent, lab.scaffolds))
         digests = (of_tree(*public), of_tree(*lab.graders))
         order = Order(lab, wish.solution, wish.asked, wish.seed, digests, wish.jobs, wish.stop_early, wish.start_tries)

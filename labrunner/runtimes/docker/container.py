@@ -42,6 +42,7 @@ class Plan:
         ports: container port to (address, port or None) on the host.
         network: its name; empty for none at all.
         endpoint: fixed address and aliases there.
+        has_input: whether its standard input is open, until whoever attached to it lets go.
     """
 
     image: str
@@ -52,6 +53,7 @@ class Plan:
     endpoint: EndpointConfig | None = None
     ports: Mapping[str, tuple[str, int | None]] = field(default_factory=dict)
     workdir: str | None = None
+    has_input: bool = False
 
 
 class Container(DockerContainer):
@@ -75,7 +77,8 @@ class Container(DockerContainer):
         self._command = list(plan.command) if plan.command is not None else None
         self.tmpfs = dict(plan.profile.tmpfs)
         self.ports = dict(plan.ports)  # type: ignore[arg-type] # (address, port) is as good to docker-py
-        self.with_kwargs(**plan.profile.kwargs(), **_network(plan), labels=run.labels, working_dir=plan.workdir)
+        self.with_kwargs(**plan.profile.kwargs(), **_network(plan), labels=run.labels, working_dir=plan.workdir,
+                         **({"stdin_open": True} if plan.has_input else {}))  # fmt: skip
 
     @property
     def id(self) -> str:
@@ -148,6 +151,14 @@ class Container(DockerContainer):
         with told():
             told_of: dict[str, Any] = self._engine.api.inspect_container(self.id)
         return told_of
+
+    def cpu_seconds(self) -> float | None:
+        """CPU time that all its processes have used; None when it does not run."""
+        with told():
+            # One look: without it the engine waits a second for another, to tell a share.
+            looked = self._engine.api.stats(self.id, stream=False, one_shot=True)
+        used = looked.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage")
+        return int(used) / 1e9 if used else None
 
     def run_inside(self, command: Sequence[str]) -> str:
         """What a short command inside writes; empty when it cannot be run (best effort, for diagnosis)."""

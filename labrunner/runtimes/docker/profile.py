@@ -81,6 +81,18 @@ def load(cpuset: str) -> Profile:
     return dataclasses.replace(FUNCTIONAL, nano_cpus=None, cpuset=cpuset)
 
 
+def generator(cpuset: str) -> Profile:
+    """For the load generator: the CPUs that timed services do not use. What hostile services answer ends up in it."""
+    return Profile(
+        memory=1024 * MIB,
+        processes=128,
+        nano_cpus=None,
+        cpuset=cpuset,
+        tmpfs=(("/tmp", "rw,noexec,nosuid,nodev,size=16m,nr_inodes=1000,mode=1777"),),  # noqa: S108 - inside the container
+        ulimits=(("nofile", 4096), ("core", 0)),
+    )
+
+
 FORWARDER = Profile(
     memory=128 * MIB,
     processes=64,

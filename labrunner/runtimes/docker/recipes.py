@@ -57,6 +57,7 @@ RECIPES = {
         Recipe("typescript", extra=NODE),
         Recipe("go"),
         Recipe("forwarder"),
+        Recipe("load"),
     )
 }
 

@@ -100,6 +100,13 @@ class DockerService:
         return f"http://{LOOPBACK}:{self._slot.host_port}"
 
     @property
+    def inner(self) -> tuple[str, int]:
+        return self._side.inner.host(self._slot.number), self._slot.service_port
+
+    def cpu_seconds(self) -> float | None:
+        return self._life.container.cpu_seconds()
+
+    @property
     def container_id(self) -> str:
         """For tests and diagnosis."""
         return self._life.container.id

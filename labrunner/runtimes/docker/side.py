@@ -75,6 +75,11 @@ class Side:
                 self._free = self._forward([0] * SLOTS)
             return self._free.pop(0)
 
+    def place(self) -> int:
+        """Number of an address on the inner network that nobody else gets."""
+        with self._lock:
+            return next(self._places)
+
     def give_back(self, slot: Slot) -> None:
         """The service there is gone, its address free."""
         with self._lock:

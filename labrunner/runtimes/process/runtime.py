@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from labrunner.errors import BadSolutionFile, EnvironmentProblem
 from labrunner.model.result import Isolation
 from labrunner.ports.runtime import NotStarted
-from labrunner.runtimes.process import build
+from labrunner.runtimes.process import build, cpus
+from labrunner.runtimes.process.generator import ProcessGenerator
 from labrunner.runtimes.process.ports import Ports
 from labrunner.runtimes.process.service import Launch, ProcessService
 from labrunner.runtimes.process.supervised import Supervised
@@ -47,6 +48,7 @@ class ProcessRuntime:
         self._paths: dict[str, str] = {}
         self._services: list[ProcessService] = []
         self._witnesses: list[EchoWitness] = []
+        self._generators: list[ProcessGenerator] = []
         self._ports = Ports(HOST)
         self._starting = threading.Lock()
         self._closed = False
@@ -74,6 +76,20 @@ class ProcessRuntime:
             self._paths[staged.digest] = build.build(staged, self._cache)
 
     def launch(self, staged: Staged, environment: Mapping[str, str], *, name: str, port: int = 0) -> ProcessService:
+        return self._launch(staged, environment, name, port, None)
+
+    def launch_timed(self, staged: Staged, environment: Mapping[str, str], *, name: str, side: str) -> ProcessService:
+        return self._launch(staged, environment, name, 0, cpus.shares()[0])
+
+    def generator(self, boot: str) -> ProcessGenerator:
+        with self._starting:
+            generator = ProcessGenerator(boot, cpus.shares()[1], self._work / f"generator-{len(self._generators)}")
+            self._generators.append(generator)
+        return generator
+
+    def _launch(
+        self, staged: Staged, environment: Mapping[str, str], name: str, port: int, on: tuple[int, ...] | None
+    ) -> ProcessService:
         path = self._paths[staged.digest]
         argv = self._argv(staged, path)
         with self._starting:
@@ -92,6 +108,7 @@ class ProcessRuntime:
                 user=self._user,
                 host=HOST,
                 port=number,
+                cpus=on,
             ),
             supervised,
         )
@@ -119,6 +136,8 @@ class ProcessRuntime:
             supervised.hang_up()
         for witness in self._witnesses:
             witness.close()
+        for generator in self._generators:
+            generator.close()
         for service in self._services:
             service.close()
         for spare in self._spares:

@@ -15,7 +15,7 @@ from labrunner.runtimes import readiness
 from labrunner.runtimes.log import Log
 from labrunner.runtimes.process.listening import listeners
 from labrunner.runtimes.process.supervised import Supervised
-from labrunner.runtimes.process.tree import descendants
+from labrunner.runtimes.process.tree import cpu_seconds, descendants
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,7 @@ class Launch:
 
     Attributes:
         user: uid and gid to drop to, or None to stay who we are.
+        cpus: which CPUs it may use; None for any.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Launch:
     user: int | None
     host: str
     port: int
+    cpus: tuple[int, ...] | None = None
 
 
 class ProcessService:
@@ -72,6 +74,13 @@ class ProcessService:
         return f"http://{self._launch.host}:{self._launch.port}"
 
     @property
+    def inner(self) -> tuple[str, int]:
+        return self._launch.host, self._launch.port
+
+    def cpu_seconds(self) -> float | None:
+        return cpu_seconds(self._supervised.pid)
+
+    @property
     def pid(self) -> int:
         """Of the supervisor, below which the service runs."""
         return self._supervised.pid
@@ -79,8 +88,9 @@ class ProcessService:
     def _start(self) -> None:
         launch = self._launch
         why = self._supervised.start(
-            argv=launch.argv, env=launch.environment, cwd=launch.cwd, limits=launch.limits, user=launch.user
-        )
+            argv=launch.argv, env=launch.environment, cwd=launch.cwd, limits=launch.limits, user=launch.user,
+            cpus=launch.cpus,
+        )  # fmt: skip
         # The supervisor's own start is not the service's.
         self._started_at = time.monotonic()
         if why:

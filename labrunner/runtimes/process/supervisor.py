@@ -5,7 +5,7 @@ end of file means that the runner is gone, however it went. Events go as JSON li
 goes to LOG. On Linux it is a *subreaper*: whatever daemonises below it becomes its child, and is found and killed;
 elsewhere it kills the service's process group, from which a daemon can escape.
 
-Commands: start {argv, env, cwd, limits, user}, kill, pause, resume, term, look (tell an exit before `done`).
+Commands: start {argv, env, cwd, limits, user, cpus}, kill, pause, resume, term, look (tell an exit before `done`).
 Events: started {pid}, not-started {why}, exit {pid, code}, done {command, left}. `code` is negative for a signal.
 """
 
@@ -135,6 +135,8 @@ class Supervisor:
             hard = resource.getrlimit(which)[1]
             bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(which, (bound, bound))
+        if command["cpus"] is not None:
+            os.sched_setaffinity(0, command["cpus"])
         if command["user"] is not None:
             os.setgroups([])
             os.setgid(command["user"])

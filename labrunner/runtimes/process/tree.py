@@ -5,6 +5,7 @@ Imported by the supervisor too, which runs as a bare script: standard library on
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -51,3 +52,16 @@ def socket_inodes(pid: int) -> set[str]:
     except OSError:
         pass
     return inodes
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """CPU time of all processes below `pid`, the dead ones that were waited for included; None where it is not known."""
+    ticks = found = 0
+    for process in descendants(pid):
+        try:
+            stat = (PROC / str(process) / "stat").read_bytes()
+        except OSError:
+            continue
+        found += 1
+        ticks += sum(int(word) for word in stat[stat.rindex(b")") + 2 :].split()[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK") if found else None

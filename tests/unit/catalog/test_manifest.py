@@ -8,6 +8,7 @@ import pytest
 from labrunner.catalog import manifest
 from labrunner.errors import LabInvalid
 from labrunner.model.lab import Language, Level, Visibility
+from labrunner.model.load import LoadSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,3 +119,42 @@ def test_a_manifest_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "labs" / "x" / "lab.toml").mkdir(parents=True)
     with pytest.raises(LabInvalid, match="cannot be read: Is a directory"):
         manifest.read(tmp_path, "p", "x")
+
+
+LOAD = "[load]\ncapacity = 0.4\np95 = 4\nobjective_ms = 25\nrate = 0.2\nusers = 16\n\n[[stages]]"
+LOAD_STAGE = ('slug = "stay"', 'slug = "load"')
+
+
+def _with_load(pack: Path, tmp_path: Path, table: str, stage: tuple[str, str] = LOAD_STAGE) -> Path:
+    root = tmp_path / "with-load"
+    shutil.copytree(pack / "labs", root / "labs")
+    path = root / "labs" / "greeter" / "lab.toml"
+    text = path.read_text(encoding="utf-8").replace(*stage)
+    path.write_text(text.replace("[[stages]]", table, 1), encoding="utf-8")
+    return root
+
+
+def test_what_load_demands_is_read(pack: Path, tmp_path: Path) -> None:
+    """Ratios, an objective, a rate; the reference for languages without one is Python's unless the lab says more."""
+    lab = manifest.read(_with_load(pack, tmp_path, LOAD), "p", "greeter")
+    assert lab.load == LoadSpec(0.4, 4.0, 25.0, 0.2, 16, "python")
+    assert lab.stages[-1].slug == "load"
+    assert manifest.read(pack, "p", "greeter").load is None
+
+
+@pytest.mark.parametrize(
+    "table, stage, says",
+    [
+        (LOAD.replace("0.4", "1.5"), LOAD_STAGE, "'capacity' must be a number from 0.01 to 1"),
+        (LOAD.replace("0.4", '"0.4"'), LOAD_STAGE, "'capacity' must be a number"),
+        (LOAD.replace("users = 16\n", ""), LOAD_STAGE, "'users' is missing"),
+        (LOAD.replace("users", "usres"), LOAD_STAGE, "'users' is missing"),
+        (LOAD, ("", ""), "the last stage is 'stay'"),
+        ("[[stages]]", LOAD_STAGE, "there is a stage 'load', but no [load]"),
+    ],
+)
+def test_a_wrong_load_table_is_told(pack: Path, tmp_path: Path, table: str, stage: tuple[str, str], says: str) -> None:
+    """A threshold that makes no sense, or a stage that nobody would run as one of load."""
+    with pytest.raises(LabInvalid) as caught:
+        manifest.read(_with_load(pack, tmp_path, table, stage), "p", "greeter")
+    assert says in caught.value.message
