@@ -33,12 +33,14 @@ class NewLab:
     Attributes:
         stages: slugs, at least one.
         languages: at least one, the reference language first.
+        with_load: whether its last stage compares a solution's speed with the reference's.
     """
 
     id: str
     title: str
     stages: tuple[str, ...]
     languages: tuple[Language, ...]
+    with_load: bool = True
 
     @property
     def prefix(self) -> str:
@@ -105,10 +107,11 @@ def _files(new: NewLab) -> Iterator[tuple[str, str]]:
     }
     stages = [_stage(new, number, slug) for number, slug in enumerate(new.stages, start=1)]
     first = {**stages[0], "first": new.stages[0]}
-    parts = [_filled("labs/lab.toml", whole), _filled("labs/thresholds.toml", whole)]
-    parts += [_filled("labs/stage.toml", stage) for stage in stages]
-    yield f"{labs}/lab.toml", "".join([*parts, _filled("labs/load.toml", first)])
-    yield from _load(graders, new, first)
+    parts = [_filled("labs/stage.toml", stage) for stage in stages]
+    if new.with_load:
+        parts = [_filled("labs/thresholds.toml", whole), *parts, _filled("labs/load.toml", first)]
+        yield from _load(graders, new, first)
+    yield f"{labs}/lab.toml", "".join([_filled("labs/lab.toml", whole), *parts])
     yield f"{labs}/README.md", _filled("labs/README.md", whole) + "".join(_filled("labs/rule.md", s) for s in stages)
     yield f"{graders}/environment.py", _filled("graders/environment.py", whole)
     for stage in stages:

@@ -46,7 +46,7 @@ BROKEN = {
 
 
 def _new(pack: Path, name: str = "tiny") -> Path:
-    write(NewLab(name, "Tiny", ("first",), (Language.PYTHON,)), pack)
+    write(NewLab(name, "Tiny", ("first",), (Language.PYTHON,), with_load=False), pack)
     return pack
 
 

@@ -154,7 +154,7 @@ def _crossing(corners: Corners, lag: int) -> int | None:
     """
     for (t1, z1), (t2, z2) in zip(corners, corners[1:], strict=False):
         if z2 < t2 - lag:
-            return max(z1 + lag, t1)
+            return z1 + lag if t1 <= z1 + lag else t1
     return None
 
 
