@@ -33,12 +33,14 @@ class NewLab:
     Attributes:
         stages: slugs, at least one.
         languages: at least one, the reference language first.
+        with_load: whether its last stage compares a solution's speed with the reference's.
     """
 
     id: str
     title: str
     stages: tuple[str, ...]
     languages: tuple[Language, ...]
+    with_load: bool = True
 
     @property
     def prefix(self) -> str:
@@ -104,7 +106,12 @@ def _files(new: NewLab) -> Iterator[tuple[str, str]]:
         "languages": ", ".join(f'"{language.value}"' for language in new.languages),
     }
     stages = [_stage(new, number, slug) for number, slug in enumerate(new.stages, start=1)]
-    yield f"{labs}/lab.toml", _filled("labs/lab.toml", whole) + "".join(_filled("labs/stage.toml", s) for s in stages)
+    first = {**stages[0], "first": new.stages[0]}
+    parts = [_filled("labs/stage.toml", stage) for stage in stages]
+    if new.with_load:
+        parts = [_filled("labs/thresholds.toml", whole), *parts, _filled("labs/load.toml", first)]
+        yield from _load(graders, new, first)
+    yield f"{labs}/lab.toml", "".join([_filled("labs/lab.toml", whole), *parts])
     yield f"{labs}/README.md", _filled("labs/README.md", whole) + "".join(_filled("labs/rule.md", s) for s in stages)
     yield f"{graders}/environment.py", _filled("graders/environment.py", whole)
     for stage in stages:
@@ -116,6 +123,16 @@ def _files(new: NewLab) -> Iterator[tuple[str, str]]:
         yield from _solution_files(folder, language, whole, stages, "references/{0}/right", ": it is done for learners")
         folder = f"{scaffolds}/{language.value}"
         yield from _solution_files(folder, language, whole, stages, "scaffolds/{0}/todo", ", which need not be changed")
+
+
+def _load(graders: str, new: NewLab, first: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """The load profile, the checks of its stage, and a mutant that only load finds."""
+    yield f"{graders}/load.py", _filled("graders/load.py", first)
+    yield f"{graders}/test_{len(new.stages) + 1:02}_{LOAD}.py", _filled("graders/test_load.py", first)
+    suffix = SUFFIX[new.languages[0]]
+    folder = f"{graders}/mutants/{first['stage']}-tires"
+    yield f"{folder}/mutant.toml", _filled("mutant/tired.toml", first)
+    yield f"{folder}/answer_{first['name']}.{suffix}", _filled(f"mutant/tired.{suffix}", first)
 
 
 def _stage(new: NewLab, number: int, slug: str) -> dict[str, str]:

@@ -162,6 +162,8 @@ def stages_of(table: Table, base: tuple[Stage, ...] = ()) -> tuple[Stage, ...]:
         goal = entry.text("goal", default=known.goal if known else None)
         found[slug] = Stage(slug, title, goal, (*(known.checks if known else ()), *checks))
         entry.done()
+    if base and LOAD_STAGE in found:
+        found[LOAD_STAGE] = found.pop(LOAD_STAGE)  # it stays the last
     _refuse_bad_needs([check for stage in found.values() for check in stage.checks], places)
     return tuple(found.values())
 

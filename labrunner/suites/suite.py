@@ -52,7 +52,7 @@ class PytestSuite:
         foreground: pytest's own further options, to run one check on this terminal; None for the usual silence.
     """
 
-    def __init__(  # noqa: PLR0913 - three, and further ones by keyword only
+    def __init__(  # noqa: PLR0913 - each keyword is one caller's way to get a process
         self,
         grader: Path | tuple[Path, ...],
         seed: str,

@@ -46,7 +46,7 @@ BROKEN = {
 
 
 def _new(pack: Path, name: str = "tiny") -> Path:
-    write(NewLab(name, "Tiny", ("first",), (Language.PYTHON,)), pack)
+    write(NewLab(name, "Tiny", ("first",), (Language.PYTHON,), with_load=False), pack)
     return pack
 
 
@@ -79,7 +79,7 @@ def test_a_new_lab_validates_at_once(tmp_path: Path) -> None:
     assert done.code == 0
     assert "lab validate word-count" in done.out
     report = tmp_path / "report.json"
-    done = lab("validate", "word-count", "--quick", "--report", f"json={report}", cwd=tmp_path)
+    done = lab("validate", "word-count", "--quick", "--report", f"json={report}", cwd=tmp_path, patience=300)
     assert done.code == 0, done
     (found,) = json.loads(report.read_text())["labs"]
     assert [section["name"] for section in found["sections"]][:3] == ["manifest", "sync", "scaffold"]
@@ -127,7 +127,7 @@ def test_one_check_in_the_foreground(tmp_path: Path) -> None:
 def test_a_validation_that_was_broken_off_goes_on(tmp_path: Path) -> None:
     """With the same seed, and only with what is not known yet."""
     pack = _new(tmp_path)
-    argv = ("validate", "tiny", "--runs", "40", "--jobs", "1")
+    argv = ("validate", "tiny", "--runs", "8", "--jobs", "1")
     process = start(*argv, cwd=pack)
     assert process.stdout is not None
     seen = b""
@@ -136,7 +136,7 @@ def test_a_validation_that_was_broken_off_goes_on(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     done = finish(process)
     assert done.code == ExitCode.INTERRUPTED, done
-    again = lab(*argv[:2], "--runs", "40", "--jobs", "2", "--resume", cwd=pack)
+    again = lab(*argv[:4], "--jobs", "2", "--resume", cwd=pack, patience=500)
     assert again.code == 0, again
     assert "scaffold python " not in again.out.split("mutant ")[0]
     seed = re.search(r"seed (\w+)", seen.decode())

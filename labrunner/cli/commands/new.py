@@ -21,6 +21,8 @@ NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
               metavar="STAGE,...", help="Names of its stages, in order.")  # fmt: skip
 @click.option("--lang", default="python", envvar="LAB_LANG", show_envvar=True, metavar="LANGUAGE,...",
               help="Its languages: python (default), typescript, go; the mutants are in the first.")  # fmt: skip
+@click.option("--without-load", is_flag=True, envvar="LAB_WITHOUT_LOAD", show_envvar=True,
+              help="No last stage that compares a solution's speed with the reference's.")  # fmt: skip
 @click.option("--schema", "only_schema", is_flag=True, envvar="LAB_SCHEMA", show_envvar=True,
               help="Only write labs/lab.schema.json, which editors check lab.toml by, anew.")  # fmt: skip
 @options.pack
@@ -29,6 +31,7 @@ def command(
     title: str | None,
     stages: str,
     lang: str,
+    without_load: bool,
     only_schema: bool,
     packs: tuple[Path, ...],
 ) -> None:
@@ -50,7 +53,7 @@ def command(
     for slug in slugs:
         if not re.fullmatch(NAME, slug):
             raise UsageError(f"'{slug}' is no name of a stage.", "Use a-z, 0-9 and '-', e.g. --stages first,second.")
-    wanted = new.NewLab(lab_id, _title(lab_id, title), slugs, _languages(lang))
+    wanted = new.NewLab(lab_id, _title(lab_id, title), slugs, _languages(lang), not without_load)
     folders = new.write(wanted, pack)
     click.echo(f"{click.style(wanted.title, bold=True)} is written:")
     for folder in folders:

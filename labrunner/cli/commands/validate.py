@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from labrunner.authoring.wanted import Mode
 from labrunner.catalog.folders import core
 from labrunner.catalog.packs import Catalog
 from labrunner.cli import completing, options
@@ -31,7 +32,7 @@ from labrunner.rules.plan import select
 @click.option("--pdb", is_flag=True, envvar="LAB_PDB", show_envvar=True,
               help="With --check: a debugger where the check ends.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 64), envvar="LAB_JOBS", show_envvar=True,
-              help="Solutions graded at once; one more than there are cores.")  # fmt: skip
+              help="Solutions graded at once; one more than there are cores, three for each with --quick.")  # fmt: skip
 @click.option("--resume", is_flag=True, envvar="LAB_RESUME", show_envvar=True,
               help="Go on with a validation that was broken off.")  # fmt: skip
 @click.option("--update-transcripts", is_flag=True, envvar="LAB_UPDATE_TRANSCRIPTS", show_envvar=True,
@@ -85,16 +86,21 @@ def command(  # noqa: PLR0913, PLR0917 - click calls it with one argument per op
         raise UsageError("--quick and --full contradict each other.", "Give one of them.")
     if pdb:
         raise UsageError("--pdb needs a check.", "Say lab validate ID --case KIND/NAME --check STAGE/CHECK --pdb.")
-    from labrunner.authoring.wanted import Mode
     from labrunner.cli.validation import Asked, Validating
 
     mode = Mode.QUICK if quick else Mode.FULL if full else Mode.USUAL
     asked = Asked(
-        mode, runtime, runs or (1 if mode is Mode.QUICK else 3), jobs or (os.cpu_count() or 1) + 1, seed, mutants,
+        mode, runtime, runs or (1 if mode is Mode.QUICK else 3), jobs or at_once(mode), seed, mutants,
         cases, packs, patience, resume, update_transcripts,
     )  # fmt: skip
     validating = Validating(catalog, asked, outputs)
     return validating.update_transcripts(names) if update_transcripts else validating.conduct(names)
+
+
+def at_once(mode: Mode) -> int:
+    """Solutions graded at once, unless told: checks mostly wait, and a quick validation does without wide margins."""
+    cores = os.cpu_count() or 1
+    return 3 * cores if mode is Mode.QUICK else cores + 1
 
 
 def here() -> tuple[Path, ...]:

@@ -37,7 +37,7 @@ WANTED = Wanted(Mode.QUICK, "process", runs=1, jobs=1, seed="s", commit="c", mut
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
     """What `lab new` writes, in two languages."""
-    write(NewLab("tiny", "Tiny", ("first",), (Language.PYTHON, Language.GO)), tmp_path / "pack")
+    write(NewLab("tiny", "Tiny", ("first",), (Language.PYTHON, Language.GO), with_load=False), tmp_path / "pack")
     return tmp_path / "pack"
 
 
