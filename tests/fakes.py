@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from labrunner.model.lab import ServiceSpec
     from labrunner.model.solution import Staged
     from labrunner.model.status import Reason
-    from labrunner.ports import Bench
+    from labrunner.ports import Bench, Companion, CompanionKind
 
 
 class FakeService:
@@ -27,6 +27,7 @@ class FakeService:
     def __init__(self, name: str, refusals: list[NotStarted] | None = None) -> None:
         self.name = name
         self.url = f"http://{name}"
+        self.address = self.client_address = (name, 80)
         self.refusals = refusals if refusals is not None else []
         self.ending: str | None = None
         self.starved_of: Reason | None = None
@@ -38,6 +39,15 @@ class FakeService:
             raise self.refusals.pop(0)
         return 0.125
 
+    def answers(self, timeout: float) -> bool:
+        return self.ending is None
+
+    def cut(self) -> None:
+        self.calls.append("cut")
+
+    def mend(self) -> None:
+        self.calls.append("mend")
+
     def die(self) -> None:
         """As a learner's service does."""
         self.ending = "exited with code 3"
@@ -47,6 +57,9 @@ class FakeService:
 
     def limit(self) -> Reason | None:
         return self.starved_of
+
+    def memory(self) -> int | None:
+        return 1 << 20
 
     def log(self, since: float, until: float) -> tuple[str, ...]:
         return (f"{self.name} says",)
@@ -116,6 +129,9 @@ class FakeRuntime:
         service = FakeService(name, self.refusals if name == "service" else [])
         self.services.append(service)
         return service
+
+    def companion(self, kind: CompanionKind, *, name: str) -> Companion:
+        raise NotImplementedError
 
     def witness(self) -> FakeWitness:
         return FakeWitness(self.delay)

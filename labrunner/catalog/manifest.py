@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
 
 from labrunner.errors import LabInvalid
-from labrunner.model.lab import Check, Lab, Language, Level, ServiceSpec, Stage, Visibility
+from labrunner.model.lab import BUILT_IN_COMPANIONS, Check, Lab, Language, Level, ServiceSpec, Stage, Visibility
 from labrunner.rules.plan import cycle
 from labrunner.rules.toml_text import Document, Table
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SLUG = r"[a-z0-9][a-z0-9-]{0,63}"
 _SLUG_FORM = "a slug (a-z, 0-9 and -, at most 64 characters)"
@@ -40,7 +38,7 @@ def read(root: Path, pack: str, name: str) -> Lab:
         hours=table.integer("hours", 1, 1000),
         languages=_languages(table),
         baseline=table.integer("baseline", 0, 1_000_000),
-        service=_service(table.table("service")),
+        service=_service(table.table("service"), root / "graders" / name),
         stages=_stages(table),
         pack=pack,
         readme=path.with_name("README.md"),
@@ -63,14 +61,38 @@ def _languages(table: Table) -> tuple[Language, ...]:
     return tuple(Language(name) for name in names)
 
 
-def _service(table: Table) -> ServiceSpec:
+def _service(table: Table, grader: Path) -> ServiceSpec:
+    companions = table.texts("companions", default=())
+    shared = table.texts("shared_companions", default=())
+    for name in companions:
+        _refuse_bad_companion(table, name, grader)
+    for name in shared:
+        if name not in companions:
+            raise table.complain(
+                "shared_companions", f"'{name}' is not among the companions.", "Add it to `companions` too."
+            )
     spec = ServiceSpec(
         ready=table.text("ready", pattern=r"/[!-~]*", form="a path such as /healthz"),
         ready_within_ms=table.integer("ready_within_ms", 100, 600_000),
         try_lines=table.texts("try", default=()),
+        companions=companions,
+        shared_companions=shared,
     )
     table.done()
     return spec
+
+
+def _refuse_bad_companion(table: Table, name: str, grader: Path) -> None:
+    """A lab's own companion has a file; who has no grader cannot know."""
+    if not re.fullmatch(SLUG, name):
+        raise table.complain("companions", f"'{name}' is no name of a companion.", f"A name is {_SLUG_FORM}.")
+    file = Path("companions", f"{name.replace('-', '_')}.py")
+    if name not in BUILT_IN_COMPANIONS and grader.is_dir() and not (grader / file).is_file():
+        raise table.complain(
+            "companions",
+            f"unknown companion '{name}'.",
+            f"Known: {', '.join(BUILT_IN_COMPANIONS)}; one of the lab's own is {Path('graders', grader.name) / file}.",
+        )
 
 
 def _stages(table: Table) -> tuple[Stage, ...]:

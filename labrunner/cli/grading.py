@@ -60,7 +60,8 @@ class Run:
                 from labrunner.wiring import runtimes
 
                 if not self.needs_strong_isolation:
-                    click.echo(runtimes.fallback(self.runtime, self.solution.language), nl=False, err=True)
+                    warning = runtimes.fallback(self.runtime, self.solution.language, self.lab.service.companions)
+                    click.echo(warning, nl=False, err=True)
                 with Live(terminal.console(to_stderr=_uses_stdout(outputs))) as live:
                     for event in run.events():
                         fold.add(event)

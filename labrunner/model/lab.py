@@ -71,19 +71,27 @@ class Stage:
         return sum(check.points for check in self.checks)
 
 
+BUILT_IN_COMPANIONS = ("redis", "postgres")
+"""Real servers; any other companion is the lab's own: ``graders/<id>/companions/<name>.py``."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """How the learner's service is recognised as ready, and first tried by hand.
+    """How the learner's service is recognised as ready, and first tried by hand; and what runs beside it.
 
     Attributes:
         ready: target of the GET that answers 200 when the service is ready.
         ready_within_ms: deadline for that, from its start.
         try_lines: shell lines that `lab run` prints; ``$URL`` stands for the service's address.
+        companions: what its checks may start.
+        shared_companions: those of them that run beside the run's shared service from the beginning.
     """
 
     ready: str
     ready_within_ms: int
     try_lines: tuple[str, ...]
+    companions: tuple[str, ...] = ()
+    shared_companions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class Attempt:
         exchanges: how many requests were sent; none is no evidence.
         waited: seconds of declared waits.
         answering: seconds spent waiting for the service's answers.
+        recovery: seconds, the longest that the service took to serve again after a fault; None when there was none.
         started, ended: monotonic seconds.
     """
 
@@ -86,6 +87,7 @@ class Attempt:
     exchanges: int = 0
     waited: float = 0.0
     answering: float = 0.0
+    recovery: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Outcome:
         blocked_by: ids of the needed checks that did not pass.
         seconds: wall time over all tries.
         path_seconds: declared waits plus the service's own answer times of the last try: what no runner could avoid.
+        recovery: seconds, the longest that the service took to serve again after a fault; None when there was none.
     """
 
     status: Status
@@ -106,3 +109,4 @@ class Outcome:
     tries: int = 0
     seconds: float = 0.0
     path_seconds: float = 0.0
+    recovery: float | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from labrunner.ports.target import Target
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from labrunner.model.result import Isolation, Startup
     from labrunner.model.solution import Staged
     from labrunner.model.status import Reason
+    from labrunner.ports.companion import Companion, CompanionKind
 
 
 class NotStarted(Exception):
@@ -41,12 +44,8 @@ class Exit:
     seconds: float
 
 
-class Service(Protocol):
-    """One running instance. Its address stays the same over kill and restart."""
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
+class Service(Target, Protocol):
+    """One running instance of the learner's service."""
 
     @property
     def url(self) -> str:
@@ -59,35 +58,17 @@ class Service(Protocol):
             NotStarted: it ended, or the deadline passed; the failure says which, and how.
         """
 
-    def epitaph(self) -> str | None:
-        """How it ended, in words; None while it lives."""
+    def memory(self) -> int | None:
+        """Bytes of resident memory that all its processes have together; None where nobody can tell."""
 
     def limit(self) -> Reason | None:
         """The resource limit (OOM, PIDS, DISK_FULL) that it ran into since its start; None where nothing is known."""
-
-    def log(self, since: float, until: float) -> tuple[str, ...]:
-        """What it wrote between two monotonic moments, as safe lines, cut to a sane size."""
 
     def follow(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with each safe line from now on, from another thread."""
 
     def stop(self, within: float) -> Exit:
         """SIGTERM; after `within` seconds SIGKILL."""
-
-    def kill(self) -> None:
-        """SIGKILL to every process of it at once; returns when none is left."""
-
-    def pause(self) -> None:
-        """Stop every process of it; returns when each is confirmed stopped."""
-
-    def resume(self) -> None:
-        """Undo `pause`."""
-
-    def start_again(self) -> None:
-        """Start it anew after `stop` or `kill`: same address, same ``DATA_DIR``."""
-
-    def close(self) -> None:
-        """End it, whatever it forked, and free what it held. May be called twice."""
 
 
 class Witness(Protocol):
@@ -131,6 +112,17 @@ class Runtime(Protocol):
             environment: the lab's own variables; HOST, PORT and DATA_DIR are added.
             name: what messages call the service.
             port: the port to listen on; 0 for any free one.
+        """
+
+    def companion(self, kind: CompanionKind, *, name: str) -> Companion:
+        """Start a companion; does not wait until it is ready.
+
+        Args:
+            kind: of which sort.
+            name: what messages call it.
+
+        Raises:
+            EnvironmentProblem: its image is not built, or its program not on this machine.
         """
 
     def witness(self) -> Witness:

@@ -221,6 +221,10 @@ class _Page:
             if check.status in {Status.ERRORED, Status.INCONCLUSIVE} and is_news:
                 first = check.outcome.note.splitlines()[0]
                 yield Text(f"\n{check.status.value}: {check.id}: {printable(first)}", style="yellow")
+        if recovered := [check for check in self._result.checks if check.outcome.recovery is not None]:
+            yield Text("\nServed again after a fault:", style="dim")
+            for check in recovered:
+                yield Text(f"    {check.outcome.recovery:6.2f} s later  {check.id}", style="dim")
         if self._result.problem:
             yield from self._problem()
 

@@ -88,4 +88,5 @@ def _outcome(tries: Sequence[Seen], status: Status, *, by: Attempt | None = None
         tries=len(tries),
         seconds=sum(seen.attempt.ended - seen.attempt.started for seen in tries),
         path_seconds=last.waited + last.answering,
+        recovery=last.recovery,
     )

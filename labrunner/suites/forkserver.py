@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.runner import runtestprotocol
 
-from labrunner.checks import Broken, Client, Exceeded, Failed, Service, Services, Undecided
+from labrunner.checks import Broken, Client, Companions, Exceeded, Failed, Service, Services, Undecided
 from labrunner.checks.diary import DIARY
 from labrunner.model.outcome import Attempt, Sight
 from labrunner.rules import wire
@@ -117,6 +117,12 @@ class ForkServer:
         return Services(context, dict(context.service["env"]), request.config.stash[AGENT])
 
     @pytest.fixture
+    def companions(self, request: pytest.FixtureRequest) -> Companions:
+        """Starts companions, for this check alone."""
+        context = request.config.stash[CONTEXT]
+        return Companions(context, context.service.get("companions", {}))
+
+    @pytest.fixture
     def client(self, service: Service) -> Iterator[Client]:
         """A recorded HTTP client of the shared service."""
         client = service.client()
@@ -159,6 +165,7 @@ class ForkServer:
             "exchanges": DIARY.exchanges,
             "waited": DIARY.waited,
             "answering": DIARY.answering,
+            "recovery": DIARY.recovery,
         }
         return _judged(raised, facts)
 

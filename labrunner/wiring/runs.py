@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labrunner.errors import EnvironmentProblem, LabInvalid
+from labrunner.errors import EnvironmentProblem, LabInvalid, UnknownName
 from labrunner.grading.workplace import cache_folder, workplace
 from labrunner.model.result import Isolation
 from labrunner.ports.suite import SuiteBroken
@@ -18,12 +18,12 @@ from labrunner.solution import intake
 from labrunner.suites.suite import PytestSuite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from labrunner.grading.grade import Grading
     from labrunner.model.lab import Lab
     from labrunner.model.solution import Solution
-    from labrunner.ports.runtime import Service
+    from labrunner.ports.runtime import Runtime, Service
 
 
 def fresh_seed() -> str:
@@ -66,7 +66,14 @@ def grading(wish: Wish) -> Iterator[Grading]:
         stack.callback(suite.close)
         from labrunner.wiring import runtimes
 
-        runtime = runtimes.pick(wish.runtime, wish.solution.language, cache, work, strict=wish.needs_strong_isolation)
+        runtime = runtimes.pick(
+            wish.runtime,
+            wish.solution.language,
+            cache,
+            work,
+            companions=lab.service.companions,
+            strict=wish.needs_strong_isolation,
+        )
         stack.callback(runtime.close)
         from labrunner.catalog.digest import of_tree
         from labrunner.grading.grade import Grading, Order
@@ -77,7 +84,9 @@ def grading(wish: Wish) -> Iterator[Grading]:
                 f"The isolation of the {runtime.name} runtime is '{runtime.isolation}' here, and a grade needs 'strong'.",
                 "Use --runtime docker, or accept that with --allow-weak-isolation; the result will say so.",
             )
-        rooms = Rooms(runtime, suite)
+        from labrunner.companions.known import Known
+
+        rooms = Rooms(runtime, suite, Known(lab.grader, lab.service.companions))
         digests = (of_tree(lab.manifest.parent, lab.scaffolds), of_tree(lab.grader))
         order = Order(lab, wish.solution, wish.asked, wish.seed, digests, wish.jobs, wish.stop_early, wish.start_tries)
         yield Grading(order, rooms, work)
@@ -104,7 +113,13 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    lab: Lab, solution: Solution, seed: str, choice: str, port: int, listener: Callable[[str], None]
+    lab: Lab,
+    solution: Solution,
+    seed: str,
+    choice: str,
+    port: int,
+    listener: Callable[[str], None],
+    beside: tuple[str, ...] = (),
 ) -> Iterator[Running]:
     """The solution as the grader would start it, at a fixed port.
 
@@ -115,11 +130,16 @@ def running(
         choice: of the runtime.
         port: on loopback.
         listener: is given each line that it writes.
+        beside: companions to start beside it, further to those that the lab's own tests share.
 
     Raises:
-        EnvironmentProblem: the port is taken.
+        EnvironmentProblem: the port is taken, or a companion cannot be had.
+        UnknownName: the lab has no such companion.
         NotStarted: it is not ready in time, or ended.
     """
+    for name in beside:
+        if name not in lab.service.companions:
+            raise UnknownName("companion", name, list(lab.service.companions), hint=_companions_of(lab))
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -135,7 +155,7 @@ def running(
         stack.callback(suite.close)
         from labrunner.wiring import runtimes
 
-        runtime = runtimes.pick(choice, solution.language, cache, work)
+        runtime = runtimes.pick(choice, solution.language, cache, work, companions=lab.service.companions)
         stack.callback(runtime.close)
         staged = intake.stage(solution, work / "solution")
         runtime.build(staged)
@@ -144,7 +164,30 @@ def running(
         except SuiteBroken as fault:
             raise LabInvalid(f"The grader of '{lab.id}' cannot be loaded: {fault}") from None
         environment |= {name: os.environ[name] for name in environment if name in os.environ}
+        environment |= _start_companions(lab, runtime, dict.fromkeys((*lab.service.shared_companions, *beside)))
         service = runtime.launch(staged, environment, name="service", port=port)
         service.follow(listener)
         service.wait_ready(lab.service)
         yield Running(service.url, environment, service)
+
+
+def _companions_of(lab: Lab) -> str:
+    if not lab.service.companions:
+        return f"The lab '{lab.id}' has no companions."
+    return f"The lab '{lab.id}' has {', '.join(lab.service.companions)}."
+
+
+def _start_companions(lab: Lab, runtime: Runtime, names: Iterable[str]) -> dict[str, str]:
+    """The variables that tell the service where they are; what the user has set goes before, and nothing is started."""
+    from labrunner.companions.known import Known
+
+    known = Known(lab.grader, lab.service.companions)
+    environment = {}
+    for name in names:
+        variable = known.variable(name)
+        environment[variable] = os.environ.get(variable, "")
+        if not environment[variable]:
+            companion = runtime.companion(known.kind(name, {}), name=name)
+            companion.wait_ready()
+            environment[variable] = companion.url
+    return environment

@@ -81,6 +81,9 @@ def load(cpuset: str) -> Profile:
     return dataclasses.replace(FUNCTIONAL, nano_cpus=None, cpuset=cpuset)
 
 
+COMPANION = dataclasses.replace(FUNCTIONAL, nano_cpus=None, processes=512)
+"""Ours, beside the learner's service: bounded and hardened all the same. Its CPU time is not the learner's."""
+
 FORWARDER = Profile(
     memory=128 * MIB,
     processes=64,

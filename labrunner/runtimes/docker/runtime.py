@@ -12,18 +12,21 @@ from labrunner.model.result import Isolation
 from labrunner.runtimes.docker import leftovers, recipes
 from labrunner.runtimes.docker.armed import Reaper
 from labrunner.runtimes.docker.build import Builder
+from labrunner.runtimes.docker.companion import DockerCompanion
 from labrunner.runtimes.docker.container import Container, Plan
 from labrunner.runtimes.docker.engine import connect, told
 from labrunner.runtimes.docker.labels import Run
 from labrunner.runtimes.docker.profile import FUNCTIONAL
-from labrunner.runtimes.docker.service import EVERYWHERE, LOOPBACK, DockerService, Launch
+from labrunner.runtimes.docker.service import DockerService, Launch
 from labrunner.runtimes.docker.side import Side
+from labrunner.runtimes.docker.tenant import EVERYWHERE, LOOPBACK, Tenant
 from labrunner.runtimes.witness import EchoWitness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from labrunner.model.solution import Staged
+    from labrunner.ports.companion import CompanionKind
     from labrunner.runtimes.docker.forwarder import Slot
 
 WITNESS = "/opt/lab/lab-witness"
@@ -53,7 +56,7 @@ class DockerRuntime:
             self._engine.close()
             raise
         self._lock = threading.Lock()
-        self._services: list[DockerService] = []
+        self._services: list[Tenant] = []
         self._witnesses: list[EchoWitness] = []
         self._base = base
         self._closed = False
@@ -89,6 +92,13 @@ class DockerRuntime:
         with self._lock:
             self._services.append(service)
         return service
+
+    def companion(self, kind: CompanionKind, *, name: str) -> DockerCompanion:
+        image = self._builder.require(recipes.RECIPES[kind.image])
+        companion = DockerCompanion(self._engine, self.run, self._side.result(), image, kind, name)
+        with self._lock:
+            self._services.append(companion)
+        return companion
 
     def witness(self) -> EchoWitness:
         side = self._side.result()

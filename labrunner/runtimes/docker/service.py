@@ -14,27 +14,17 @@ from labrunner.ports.runtime import Exit, NotStarted
 from labrunner.runtimes import readiness
 from labrunner.runtimes.docker.container import CannotExecute, Plan
 from labrunner.runtimes.docker.life import Life
+from labrunner.runtimes.docker.tenant import EVERYWHERE, INIT, LOG_LAG, LOOPBACK, POLL_PATIENCE, POLL_SECONDS, Tenant
 from labrunner.runtimes.listeners import TABLES, Listener, listening
 from labrunner.runtimes.log import Log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from labrunner.model.lab import ServiceSpec
     from labrunner.runtimes.docker.engine import Engine
     from labrunner.runtimes.docker.forwarder import Slot
     from labrunner.runtimes.docker.labels import Run
     from labrunner.runtimes.docker.profile import Profile
     from labrunner.runtimes.docker.side import Side
-
-LOOPBACK = "127.0.0.1"
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the container, on a network of its own
-POLL_SECONDS = 0.005
-POLL_PATIENCE = 1.0
-"""Seconds that one readiness question may take; a hanging answer must not use up the whole deadline."""
-LOG_LAG = 0.1
-"""Seconds that a line may take from the service's write to our read."""
-INIT = "/opt/lab/lab-init"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +45,7 @@ class Launch:
     has_init: bool
 
 
-class DockerService:
+class DockerService(Tenant):
     """Satisfies `labrunner.ports.Service`.
 
     Args:
@@ -71,11 +61,9 @@ class DockerService:
     """
 
     def __init__(self, engine: Engine, run: Run, side: Side, slot: Slot, launch: Launch) -> None:
-        self._side = side
-        self._slot = slot
         self._launch = launch
-        self._closed = False
-        self._log = Log(hide="/app/")
+        self._ready = "/"
+        log = Log(hide="/app/")
         command = [INIT, *launch.argv] if launch.has_init else list(launch.argv) or None
         plan = Plan(
             image=launch.image,
@@ -87,24 +75,17 @@ class DockerService:
             workdir="/app" if launch.has_init else None,
         )
         try:
-            self._life = Life(engine, run, plan, self._log, has_init=launch.has_init)
+            life = Life(engine, run, plan, log, has_init=launch.has_init)
         except CannotExecute as fault:
             raise NotStarted(self._not_executable(str(fault))) from None
-
-    @property
-    def name(self) -> str:
-        return self._launch.name
+        super().__init__(launch.name, engine, side, slot, log, life)
 
     @property
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self._slot.host_port}"
 
-    @property
-    def container_id(self) -> str:
-        """For tests and diagnosis."""
-        return self._life.container.id
-
     def wait_ready(self, spec: ServiceSpec) -> float:
+        self._ready = spec.ready
         within = spec.ready_within_ms / 1000
         glance = readiness.Glance()
         while (elapsed := time.monotonic() - self._life.started_at) < within:
@@ -165,18 +146,14 @@ class DockerService:
             return f"{profile.memory >> 20} MiB of memory"
         return f"{profile.processes} threads and processes"
 
-    def epitaph(self) -> str | None:
-        code = self._life.exit_code
-        return None if code is None else readiness.describe_exit(code)
+    def answers(self, timeout: float) -> bool:
+        return readiness.look(*self.client_address, self._ready, timeout).status == 200
 
     def limit(self) -> Reason | None:
         return self._life.limit()
 
-    def log(self, since: float, until: float) -> tuple[str, ...]:
-        return self._log.between(since, until + LOG_LAG)
-
-    def follow(self, listener: Callable[[str], None]) -> None:
-        self._log.follow(listener)
+    def memory(self) -> int | None:
+        return self._life.container.resident()
 
     def stop(self, within: float) -> Exit:
         began = time.monotonic()
@@ -188,23 +165,8 @@ class DockerService:
             self.kill()
         return Exit(code, seconds)
 
-    def kill(self) -> None:
-        self._life.kill()
-
-    def pause(self) -> None:
-        self._life.pause()
-
-    def resume(self) -> None:
-        self._life.resume()
-
     def start_again(self) -> None:
         try:
-            self._life.start_again()
+            super().start_again()
         except CannotExecute as fault:
             raise NotStarted(self._not_executable(str(fault))) from None
-
-    def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._life.close()
-            self._side.give_back(self._slot)

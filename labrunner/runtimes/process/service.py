@@ -3,95 +3,46 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labrunner.errors import EnvironmentProblem
 from labrunner.model.outcome import Failure
 from labrunner.model.result import Startup
 from labrunner.model.status import Reason
 from labrunner.ports.runtime import Exit, NotStarted
 from labrunner.runtimes import readiness
-from labrunner.runtimes.log import Log
 from labrunner.runtimes.process.listening import listeners
-from labrunner.runtimes.process.supervised import Supervised
-from labrunner.runtimes.process.tree import descendants
+from labrunner.runtimes.process.program import LOG_LAG, NotExecutable, ProcessProgram
+from labrunner.runtimes.process.tree import descendants, resident
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from labrunner.model.lab import ServiceSpec
 
 POLL_SECONDS = 0.005
 POLL_PATIENCE = 1.0
 """Seconds that one readiness question may take; a hanging answer must not use up the whole deadline."""
-LOG_LAG = 0.1
-"""Seconds that a line may take from the service's write to our read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """Everything that starting (again) needs.
+class ProcessService(ProcessProgram):
+    """Satisfies `labrunner.ports.Service`."""
 
-    Attributes:
-        user: uid and gid to drop to, or None to stay who we are.
-    """
-
-    name: str
-    argv: tuple[str, ...]
-    environment: dict[str, str]
-    cwd: str
-    limits: dict[str, int]
-    user: int | None
-    host: str
-    port: int
-
-
-class ProcessService:
-    """Satisfies `labrunner.ports.Service`.
-
-    Args:
-        launch: what to start.
-        supervised: a supervisor without a service; from now on this one's.
-    """
-
-    def __init__(self, launch: Launch, supervised: Supervised) -> None:
-        self._launch = launch
-        self._supervised = supervised
-        self._log = Log(hide=f"{launch.cwd}/")
-        self._draining = self._log.drain(self._supervised.log)
-        self._closed = False
-        self._start()
-
-    @property
-    def name(self) -> str:
-        return self._launch.name
+    _ready = "/"
 
     @property
     def url(self) -> str:
         return f"http://{self._launch.host}:{self._launch.port}"
 
-    @property
-    def pid(self) -> int:
-        """Of the supervisor, below which the service runs."""
-        return self._supervised.pid
-
     def _start(self) -> None:
-        launch = self._launch
-        why = self._supervised.start(
-            argv=launch.argv, env=launch.environment, cwd=launch.cwd, limits=launch.limits, user=launch.user
-        )
-        # The supervisor's own start is not the service's.
-        self._started_at = time.monotonic()
-        if why:
-            got = f"`{' '.join(launch.argv)}` cannot be started: {why.lower()}"
+        try:
+            super()._start()
+        except NotExecutable as fault:
+            got = f"`{' '.join(self._launch.argv)}` cannot be started: {str(fault).lower()}"
             hint = (
                 "Check `run` in solution.toml; it is an array: program and arguments, run in the solution's directory."
             )
-            self.close()
-            raise NotStarted(Startup(Reason.CRASHED, Failure("a command that can be executed", got, hint)))
+            raise NotStarted(Startup(Reason.CRASHED, Failure("a command that can be executed", got, hint))) from None
 
     def wait_ready(self, spec: ServiceSpec) -> float:
+        self._ready = spec.ready
         within = spec.ready_within_ms / 1000
         host, port = self._launch.host, self._launch.port
         glance = readiness.Glance()
@@ -112,18 +63,14 @@ class ProcessService:
         log = self.log(self._started_at, time.monotonic())
         return readiness.ended(code or 0, self._supervised.exited_at - self._started_at, log)
 
-    def epitaph(self) -> str | None:
-        code = self._supervised.look()
-        return None if code is None else readiness.describe_exit(code)
+    def answers(self, timeout: float) -> bool:
+        return readiness.look(self._launch.host, self._launch.port, self._ready, timeout).status == 200
 
     def limit(self) -> Reason | None:
         return None
 
-    def log(self, since: float, until: float) -> tuple[str, ...]:
-        return self._log.between(since, until + LOG_LAG)
-
-    def follow(self, listener: Callable[[str], None]) -> None:
-        self._log.follow(listener)
+    def memory(self) -> int | None:
+        return resident(descendants(self._supervised.pid))
 
     def stop(self, within: float) -> Exit:
         began = time.monotonic()
@@ -134,24 +81,3 @@ class ProcessService:
         if code is None:
             self.kill()
         return Exit(code, seconds)
-
-    def kill(self) -> None:
-        left = self._supervised.command("kill")
-        if left:
-            raise EnvironmentProblem(f"{left} processes of the service '{self.name}' could not be killed.")
-        self._supervised.wait_exit(LOG_LAG * 10)
-
-    def pause(self) -> None:
-        self._supervised.command("pause")
-
-    def resume(self) -> None:
-        self._supervised.command("resume")
-
-    def start_again(self) -> None:
-        self._start()
-
-    def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._supervised.close()
-            self._draining.join(1.0)

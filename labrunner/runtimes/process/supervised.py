@@ -84,7 +84,7 @@ class Supervised:
         return str(event.get("why", ""))
 
     def command(self, name: str) -> int:
-        """Carry out ``kill``, ``pause``, ``resume`` or ``term``; returns how many processes are left after a kill."""
+        """Carry out ``kill``, ``pause``, ``resume`` or ``term``; returns how many processes did not obey."""
         return int(self._command({"do": name}, {"done"})["left"])
 
     def wait_exit(self, seconds: float) -> int | None:
