@@ -40,13 +40,15 @@ PURPOSES = {
 }
 """Window in ms by purpose; a check finds its policy by the purpose's place in POLICIES."""
 TIMED = {
-    "sliding": ("sliding-window", SECOND, (5, 8), None),
-    "sliding-costs": ("sliding-window", SECOND, (20, 30), None),
+    "sliding": ("sliding-window", 2 * SECOND, (5, 8), None),
+    "sliding-costs": ("sliding-window", 2 * SECOND, (20, 30), None),
     "sliding-seconds": ("sliding-window", 6 * SECOND, (4, 7), None),
-    "bucket-below": ("token-bucket", SECOND, (9, 12), (4, 6)),
+    "bucket-below": ("token-bucket", 2 * SECOND, (9, 12), (4, 6)),
     "bucket-at": ("token-bucket", 2 * SECOND, (8, 11), None),
     "bucket-above": ("token-bucket", 2 * SECOND, (6, 8), (14, 18)),
     "bucket-seconds": ("token-bucket", 30 * SECOND, (7, 9), (4, 6)),
+    "bucket-seconds-at": ("token-bucket", 30 * SECOND, (7, 9), None),
+    "bucket-seconds-above": ("token-bucket", 30 * SECOND, (7, 9), (14, 18)),
 }
 """Algorithm, window in ms, and from where to where limit and burst are chosen (None: left out), by purpose. Each is
 used by several checks of its stage, for clients of their own: there may be 32 policies, no more."""

@@ -10,7 +10,7 @@ from vocabulary import FIELDS, Limiter, Policy, header, parameters, whole_number
 from labrunner.checks import Answer, fail, quota, undecided, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable
 
 SHOWN = 12
 """Exchanges of a proof that are shown: more tell nobody more."""
@@ -54,14 +54,24 @@ class Pair:
             wait_until(self.answers[-1].answered + pause)
             self.ask(cost)
 
-    def settle(self, why: str, judged: frozenset[str] = DECISION, telling: Sequence[int] = ()) -> None:
+    def settle(
+        self,
+        why: str,
+        judged: frozenset[str] = DECISION,
+        *,
+        admitted: Iterable[int] = (),
+        denied: Iterable[int] = (),
+        some: Collection[int] = (),
+    ) -> None:
         """Fail the check if no correct service can have answered so; say undecided when the oracle cannot tell.
 
         Args:
             why: why it matters.
             judged: what of the answers is judged beside the decisions: members of `Decision`.
-            telling: indices of answers on which the check turns: were one of them the other way round (200 for 429,
-                429 for 200) the oracle would have to object, or else the machine was too slow for this plan.
+            admitted: indices of answers on which the plan turns: had one of them been a 429, the oracle would have to
+                object, or else the machine was too slow for this plan.
+            denied: likewise, had one of them been a 200.
+            some: likewise, had all of them been 429s.
         """
         history = [_decision(self.policy, *each, judged) for each in zip(self.answers, self._costs, strict=True)]
         judgement = quota.judge(self.policy.quota, history)
@@ -70,17 +80,16 @@ class Pair:
             fail(*told[-SHOWN:], expected=judgement.expected, got=judgement.got, why=why)
         if judgement.verdict is quota.Verdict.UNKNOWN:
             undecided("the search for a placement of these requests was given up")
+        wrong = [({index}, quota.Answered.DENIED) for index in admitted]
+        wrong += [({index}, quota.Answered.ADMITTED) for index in denied]
+        wrong += [(set(some), quota.Answered.DENIED)] if some else []
         bare = [dataclasses.replace(one, remaining=None, retry_after_ms=None, reset=None) for one in history]
-        for index in telling:
-            other = list(bare)
-            other[index] = _reversed(other[index])
+        for turned, answer in wrong:
+            other = [
+                dataclasses.replace(one, answer=answer) if index in turned else one for index, one in enumerate(bare)
+            ]
             if quota.judge(self.policy.quota, other).verdict is not quota.Verdict.IMPOSSIBLE:
                 undecided("a request was answered too late to tell anything")
-
-
-def _reversed(decision: quota.Decision) -> quota.Decision:
-    was_admitted = decision.answer is quota.Answered.ADMITTED
-    return dataclasses.replace(decision, answer=quota.Answered.DENIED if was_admitted else quota.Answered.ADMITTED)
 
 
 def _decision(policy: Policy, answer: Answer, cost: int, judged: frozenset[str]) -> quota.Decision:

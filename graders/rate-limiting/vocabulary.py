@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import http_sf
 from environment import ALL, policy_name
 
-from labrunner.checks import GRANULARITY, Answer, Ask, Client, Service, burst, fail, quota, undecided
+from labrunner.checks import GRANULARITY, Answer, Ask, Client, Service, burst, fail, flood, quota, undecided
 
 PLAIN = string.ascii_letters + string.digits + "-._"
 ODD = PLAIN + "~!$'()*,;=:@\"\\#%&+/<>?[]^`{|}"
@@ -178,9 +178,13 @@ class Crowd:
         return "".join(self._rng.choices(PLAIN, k=length))
 
     def ask(self, wanted: Sequence[tuple[Policy, str, int]]) -> list[Answer]:
-        """Ask for policy, client and cost each; the answers, in that order."""
+        """Ask for policy, client and cost each, all at once; the answers, in that order."""
         asks = [
             Ask(f"/resource/{policy.name}" + (f"?cost={cost}" if cost != 1 else ""), {"X-Client-Id": client})
             for policy, client, cost in wanted
         ]
         return burst(self._service, asks)
+
+    def pass_by(self, policy: Policy, clients: Iterable[str], why: str) -> None:
+        """One request of each of very many clients, which must be admitted."""
+        flood(self._service, [Ask(f"/resource/{policy.name}", {"X-Client-Id": client}) for client in clients], 200, why)

@@ -12,7 +12,7 @@ A check fails a solution only for what no correct solution can do under any sche
 the moment before it was sent and the moment after its answer was read (`Answer.sent`, `Answer.answered`).
 """
 
-from labrunner.checks.burst import Ask, burst
+from labrunner.checks.burst import Ask, burst, flood
 from labrunner.checks.clock import GRANULARITY, wait, wait_until
 from labrunner.checks.companions import Companion, Companions
 from labrunner.checks.faults import Suffering, note_recovery
@@ -42,6 +42,7 @@ __all__ = [
     "burst",
     "exceeded",
     "fail",
+    "flood",
     "note_recovery",
     "quota",
     "undecided",

@@ -6,6 +6,7 @@ do, and cost so little that the service, not the sender, is what is slow.
 
 from __future__ import annotations
 
+import re
 import selectors
 import socket
 import time
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 DEADLINE = 30.0
 """Seconds for all of it."""
 CHUNK = 65536
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+_CLOSES = re.compile(rb"\r\nconnection:[^\r]*close", re.IGNORECASE)
 AT_ONCE = "Many clients come at once, and each waits for its answer."
 
 
@@ -47,6 +50,17 @@ class Ask:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Raw:
+    """A complete answer, as it came."""
+
+    sent: float
+    answered: float
+    status: int
+    head: bytes
+    body: bytes
+
+
 class _Line:
     """One connection, and the request that is under way on it."""
 
@@ -57,10 +71,7 @@ class _Line:
         self._address = address
         self.number = -1
         self.sent = 0.0
-        self._parser = h11.Connection(h11.CLIENT)
-        self._heard = False
-        self._response: h11.Response | None = None
-        self._body = bytearray()
+        self._data = b""
 
     def connect(self) -> None:
         """Begin to; `is_connected` asks how it went when the socket can be written to."""
@@ -73,18 +84,15 @@ class _Line:
     @property
     def heard_nothing(self) -> bool:
         """Whether not one byte of an answer came."""
-        return not self._heard
+        return not self._data
 
-    def send(self, number: int, request: h11.Request) -> None:
+    def send(self, number: int, request: bytes) -> None:
         """Send one request; small enough to fit into the socket's buffer."""
-        self.number, self._heard, self._response = number, False, None
-        self._body.clear()
-        data = self._parser.send(request) or b""
-        self._parser.send(h11.EndOfMessage())
+        self.number, self._data = number, b""
         self.sent = time.monotonic()
-        self.socket.send(data)
+        self.socket.send(request)
 
-    def receive(self) -> tuple[h11.Response, bytes] | None:
+    def receive(self) -> _Raw | None:
         """The answer, when it is complete.
 
         Raises:
@@ -94,31 +102,49 @@ class _Line:
             data = self.socket.recv(CHUNK)
         except BlockingIOError:
             return None
-        self._heard = self._heard or bool(data)
-        self._parser.receive_data(data)
+        self._data += data
+        end = self._data.find(b"\r\n\r\n")
+        if end < 0:
+            if data:
+                return None
+            raise ConnectionResetError("the connection was closed before the answer was complete")
+        head = self._data[: end + 4]
+        length = _LENGTH.findall(head)
+        if len(length) != 1 or not head.startswith(b"HTTP/1.1 ") or b"\r\nTransfer-Encoding" in head.title():
+            return self._receive_carefully(data)
+        body = self._data[end + 4 :]
+        if len(body) < int(length[0]):
+            if data:
+                return None
+            raise ConnectionResetError("the connection was closed before the answer was complete")
+        return _Raw(self.sent, time.monotonic(), int(head[9:12]), head, body[: int(length[0])])
+
+    def _receive_carefully(self, data: bytes) -> _Raw | None:
+        """As `receive`, for whatever form HTTP allows."""
+        parser = h11.Connection(h11.CLIENT)
+        parser.send(h11.Request(method="GET", target="/", headers=[("Host", "lab")]))
+        parser.send(h11.EndOfMessage())
+        parser.receive_data(self._data)
+        if not data:
+            parser.receive_data(b"")
+        head, status, body = b"", 0, bytearray()
         while True:
-            event = self._parser.next_event()
+            event = parser.next_event()
             if isinstance(event, h11.Response):
-                self._response = event
+                status = event.status_code
+                fields = b"".join(name + b": " + value + b"\r\n" for name, value in event.headers.raw_items())
+                head = b"HTTP/1.1 %d\r\n%s\r\n" % (status, fields)
             elif isinstance(event, h11.Data):
-                self._body += event.data
+                body += event.data
             elif isinstance(event, h11.EndOfMessage):
-                assert self._response is not None
-                return self._response, bytes(self._body)
-            elif isinstance(event, h11.ConnectionClosed):
-                raise ConnectionResetError("the connection was closed")
+                return _Raw(self.sent, time.monotonic(), status, head, bytes(body))
             elif event is h11.NEED_DATA:
                 return None
-
-    def is_reusable(self) -> bool:
-        """Whether another request may follow; then it is ready for one."""
-        if self._parser.our_state is not h11.DONE or self._parser.their_state is not h11.DONE:
-            return False
-        self._parser.start_next_cycle()
-        return True
+            elif isinstance(event, h11.ConnectionClosed):
+                raise ConnectionResetError("the connection was closed")
 
 
-class Burst:
+class _Burst:
     """A burst under way. See `burst`."""
 
     def __init__(self, service: Service, asks: Sequence[Ask], lines: int, deadline: float) -> None:
@@ -130,12 +156,12 @@ class Burst:
         self._deadline = deadline
         self._until = time.monotonic() + deadline
         self._waiting = deque(range(len(asks)))
-        self._answers: list[Answer | None] = [None] * len(asks)
+        self._answers: list[_Raw | None] = [None] * len(asks)
         self._selector = selectors.DefaultSelector()
         self._lines: set[_Line] = set()
-        self._profile = [("Host", f"{url.host}:{url.port}"), ("Accept", "*/*"), ("User-Agent", service.user_agent)]
+        self._profile = f"Host: {url.host}:{url.port}\r\nAccept: */*\r\nUser-Agent: {service.user_agent}\r\n"
 
-    def run(self) -> list[Answer]:
+    def run(self) -> list[_Raw]:
         """All the answers, in the order of the requests."""
         began = time.monotonic()
         try:
@@ -185,9 +211,10 @@ class Burst:
     def _send(self, line: _Line) -> None:
         number = self._waiting.popleft()
         ask = self._asks[number]
-        request = h11.Request(method="GET", target=ask.target, headers=[*self._profile, *ask.headers.items()])
+        fields = "".join(f"{name}: {value}\r\n" for name, value in ask.headers.items())
+        request = f"GET {ask.target} HTTP/1.1\r\n{self._profile}{fields}\r\n"
         try:
-            line.send(number, request)
+            line.send(number, request.encode("latin-1"))
         except OSError as fault:
             self._broken(line, str(fault))
 
@@ -195,8 +222,11 @@ class Burst:
         if line.number < 0:  # a later connection stands
             if not line.is_connected:
                 self._broken(line, "the connection was refused")
-            self._selector.modify(line.socket, selectors.EVENT_READ, line)
-            self._send(line)
+            if self._waiting:
+                self._selector.modify(line.socket, selectors.EVENT_READ, line)
+                self._send(line)
+            else:
+                self._end(line)
             return
         try:
             told = line.receive()
@@ -204,25 +234,18 @@ class Burst:
             self._broken(line, str(fault) or type(fault).__name__)
         if told is None:
             return
-        self._answers[line.number] = self._answer(line, *told)
-        if self._waiting and line.is_reusable():
+        self._answers[line.number] = told
+        if self._waiting and not _CLOSES.search(told.head):
             self._send(line)
             return
-        self._selector.unregister(line.socket)
-        line.socket.close()
-        self._lines.remove(line)
+        self._end(line)
         if self._waiting:
             self._open()
 
-    def _answer(self, line: _Line, response: h11.Response, body: bytes) -> Answer:
-        answered = time.monotonic()
-        ask = self._asks[line.number]
-        raw = response.headers.raw_items()
-        fields = tuple((name.decode("latin-1"), value.decode("latin-1", "replace")) for name, value in raw)
-        exchange = Exchange("GET", ask.target, tuple(ask.headers.items()), "", line.sent, answered,
-                            response.status_code, fields, from_bytes(body, SHOWN_BYTES),
-                            service=self._service.name)  # fmt: skip
-        return Answer(exchange, httpx.Headers(raw), body)
+    def _end(self, line: _Line) -> None:
+        self._selector.unregister(line.socket)
+        line.socket.close()
+        self._lines.remove(line)
 
     def _broken(self, line: _Line, why: str) -> NoReturn:
         """End the check as a broken exchange of `Client` does."""
@@ -249,4 +272,26 @@ def burst(service: Service, asks: Sequence[Ask], *, connections: int = 200, dead
         Exceeded: the deadline passed.
         Broken: a connection broke, or what came is no HTTP.
     """
-    return Burst(service, asks, connections, deadline).run()
+    came = _Burst(service, asks, connections, deadline).run()
+    return [_answer(service, ask, raw) for ask, raw in zip(asks, came, strict=True)]
+
+
+def flood(
+    service: Service, asks: Sequence[Ask], status: int, why: str, *, connections: int = 16, deadline: float = DEADLINE
+) -> None:
+    """Send very many requests whose answers matter only by their status; fails the check at one that has another.
+
+    Args and errors as for `burst`.
+    """
+    came = _Burst(service, asks, connections, deadline).run()
+    for ask, raw in zip(asks, came, strict=True):
+        if raw.status != status:
+            _answer(service, ask, raw).expect(status, why)
+
+
+def _answer(service: Service, ask: Ask, raw: _Raw) -> Answer:
+    pairs = [line.partition(b":")[::2] for line in raw.head.split(b"\r\n")[1:] if line]
+    fields = tuple((name.decode("latin-1"), value.strip().decode("latin-1")) for name, value in pairs)
+    exchange = Exchange("GET", ask.target, tuple(ask.headers.items()), "", raw.sent, raw.answered, raw.status, fields,
+                        from_bytes(raw.body, SHOWN_BYTES), service=service.name)  # fmt: skip
+    return Answer(exchange, httpx.Headers(fields), raw.body)
