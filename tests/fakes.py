@@ -34,6 +34,7 @@ class FakeService:
         self.calls: list[str] = []
 
     inner = ("127.0.0.1", 1)
+    staged: Staged
 
     def cpu_seconds(self) -> float | None:
         return None
@@ -139,7 +140,9 @@ class FakeRuntime:
         return service
 
     def launch_timed(self, staged: Staged, environment: Mapping[str, str], *, name: str, side: str) -> FakeService:
-        return self.launch(staged, environment, name=name)
+        service = self.launch(staged, environment, name=name)
+        service.staged = staged
+        return service
 
     def generator(self, boot: str) -> FakePipe:
         self.pipes.append(FakePipe())
