@@ -49,6 +49,7 @@ class LoadOnce:
         self._fault: Exception | None = None
         self._news: queue.SimpleQueue[LoadProgress | LoadMeasured] = queue.SimpleQueue()
         self._reference: Staged | None = None
+        self._is_over = False
 
     def news(self) -> Iterator[LoadProgress | LoadMeasured]:
         """What happened since the last call."""
@@ -100,7 +101,13 @@ class LoadOnce:
         self._news.put(LoadMeasured(report))
         return {"report": report, "trace": str(trace), "env": dict(environment)}
 
+    def close(self) -> None:
+        """The run is over: what still waits or measures ends at its next step."""
+        self._is_over = True
+
     def _listen(self, share: float, text: str) -> None:
+        if self._is_over:
+            raise LoadBroken("the run is over")
         self._news.put(LoadProgress(share, text))
 
     def _sides(self, environment: Mapping[str, str], undone: contextlib.ExitStack) -> dict[str, TimedService]:
