@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,10 +66,12 @@ class Rig:
     runtime: Runtime
     work: Path
     environment: dict[str, str]
+    staged: dict[str, Staged] = field(default_factory=dict)
 
     def stage(self, folder: Path, name: str) -> Staged:
         """A solution, copied and built."""
         staged = intake.stage(manifest.read(folder), self.work / name)
+        staged = self.staged.setdefault(staged.digest, staged)  # a build is remembered by content
         self.runtime.build(staged)
         return staged
 

@@ -35,6 +35,7 @@ class FakeService:
         self.calls: list[str] = []
 
     inner = ("127.0.0.1", 1)
+    staged: Staged
 
     def cpu_seconds(self) -> float | None:
         return None
@@ -155,7 +156,9 @@ class FakeRuntime:
         raise NotImplementedError
 
     def launch_timed(self, staged: Staged, environment: Mapping[str, str], *, name: str, side: str) -> FakeService:
-        return self.launch(staged, environment, name=name)
+        service = self.launch(staged, environment, name=name)
+        service.staged = staged
+        return service
 
     def generator(self, boot: str) -> FakePipe:
         self.pipes.append(FakePipe())

@@ -69,6 +69,8 @@ class Schedule:
                 elif self._suspects or self._session.service.epitaph() is not None:
                     yield from self._find_the_culprit()
         finally:
+            if self._session.load is not None:
+                self._session.load.close()
             # Forks still running belong to stages that are left out; closing the suite ends them.
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -49,6 +49,9 @@ class RunLoad(Protocol):
     def news(self) -> Iterator[LoadProgress | LoadMeasured]:
         """What happened since the last call."""
 
+    def close(self) -> None:
+        """The run is over: nobody waits for a measurement any more."""
+
 
 class Session:
     """One run's moving parts.

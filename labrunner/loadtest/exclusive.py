@@ -24,7 +24,7 @@ def exclusive(waiting: Callable[[], None], *, path: str = PATH, patience: float 
     """Hold the machine; the kernel lets go of it when this process ends, however it does.
 
     Args:
-        waiting: called once, if somebody else holds it.
+        waiting: called again and again while somebody else holds it; what it raises ends the waiting.
         path: of the lock.
         patience: seconds.
 
@@ -56,7 +56,6 @@ def _open(path: str) -> int:
 
 
 def _lock(descriptor: int, waiting: Callable[[], None], give_up: float) -> None:
-    is_told = False
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,9 +64,7 @@ def _lock(descriptor: int, waiting: Callable[[], None], give_up: float) -> None:
                 raise EnvironmentProblem(
                     "Another load measurement has kept this machine for too long.", "Try again when it is over."
                 ) from None
-            if not is_told:
-                waiting()
-                is_told = True
+            waiting()
             time.sleep(_POLL)
         else:
             return

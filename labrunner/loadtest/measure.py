@@ -93,12 +93,14 @@ class Turns:
 
     def of(self, side: str) -> None:
         """Stop everybody else, and see it stopped; then it is this side's turn."""
+        was_stopped = side not in self._running
         others = [self._pool.submit(self._services[name].pause) for name in self._running - {side}]
-        if side not in self._running:
+        # Whatever fails from here on, the others may be stopped, and are to go on at the end.
+        self._running = {side}
+        if was_stopped:
             self._services[side].resume()
         for other in others:
             other.result()
-        self._running = {side}
 
     def cpu(self, side: str) -> float | None:
         """Seconds of CPU time that this side used since it was last asked."""

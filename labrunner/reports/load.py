@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from labrunner.model.load import Comparison, LoadReport
 
+UNANSWERED_MS = 60_000.0
 _CALLS = {
     Call.PASSED: "enough",
     Call.BORDERLINE: "borderline: too close to the threshold to fail it",
@@ -42,13 +43,18 @@ def _capacity(found: Comparison) -> str:
     )
 
 
+def _ms(value: float) -> str:
+    """A request that was never answered, or never sent for want of a free connection, counts as a minute."""
+    return f"{value:.1f} ms" if value < UNANSWERED_MS else "a time beyond all patience"
+
+
 def _latency(report: LoadReport) -> str:
     found, own, other = report.latency, report.learner, report.reference
     assert found is not None
     verdict = {Call.PASSED: "quick enough", Call.FAILED: "too slow"}.get(found.call, _CALLS[found.call])
     note = f": {found.note}" if found.note else ""
     return (
-        f"95 of 100 within {own.p95_ms:.1f} ms (reference {other.p95_ms:.1f}), {own.over:.1%} over "
+        f"95 of 100 within {_ms(own.p95_ms)} (reference {_ms(other.p95_ms)}), {own.over:.1%} over "
         f"{report.objective_ms:.0f} ms (reference {other.over:.1%}), at {report.rate:,.0f} requests a second: {verdict}{note}; "
         f"{found.pairs} pairs"
     )

@@ -90,7 +90,9 @@ def _chooser(folders: list[Path]) -> Choose:
         chosen: dict[str, dict[str, str]] = {"environment": {}, "load_environment": {}}
         for number, module in enumerate(modules):
             for kind, variables in chosen.items():
-                if choice := getattr(module, kind, None):
+                # The first must be there, the second only in a lab with a load stage.
+                choice = module.environment if kind == "environment" else getattr(module, kind, None)
+                if choice is not None:
                     of_one = choice(random.Random(f"{seed}/{kind}{number or ''}"))
                     variables.update({str(key): str(value) for key, value in of_one.items()})
         return chosen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from labrunner.grading.grade import Grading, Order
@@ -68,7 +69,7 @@ class Run:
     """A run of a lab with a functional stage and a load stage of two checks."""
 
     def __init__(self, tmp_path: Path, room: FakeLoadTest, first: Any = Sight.PASSED, *, stop_early: bool = False,
-                 runtime: FakeRuntime | None = None) -> None:  # fmt: skip
+                 runtime: FakeRuntime | None = None, is_reference: bool = False) -> None:  # fmt: skip
         self.room = room
         self.runtime = runtime or FakeRuntime()
         grader = tmp_path / "grader"
@@ -82,8 +83,11 @@ class Run:
         scripts = {"one/a": first, "one/b": Sight.PASSED, "load/x": _asks, "load/y": _asks}
         self.suite = FakeSuite(scripts)
         folder = tmp_path / "solution"
-        folder.mkdir()
-        (folder / "main.py").write_text("x")
+        if is_reference:
+            shutil.copytree(grader / "references" / "python", folder)
+        else:
+            folder.mkdir()
+            (folder / "main.py").write_text("x")
         solution = Solution(folder, of.id, Language.PYTHON, ("python", "main.py"))
         order = Order(of, solution, tuple(item.id for item in of.checks), "seed", ("l", "g"), 16, stop_early)
         work = tmp_path / "work"
@@ -153,3 +157,11 @@ def test_load_is_not_measured_after_a_failed_stage(tmp_path: Path) -> None:
     run = Run(tmp_path, FakeLoadTest(), Sight.FAILED, stop_early=True)
     assert run.room.measured == 0
     assert run.statuses["load/x"] is Status.SKIPPED
+
+
+def test_the_reference_is_compared_with_itself_from_one_copy(tmp_path: Path) -> None:
+    """When the reference is what is tested: a build is remembered by content, so a second copy would lack its own."""
+    room = FakeLoadTest()
+    run = Run(tmp_path, room, is_reference=True)
+    staged = {service.staged.path for service in run.runtime.services if service.name.endswith("-under-load")}
+    assert len(staged) == 1

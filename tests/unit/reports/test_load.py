@@ -36,7 +36,7 @@ def test_ratios_come_first_and_with_their_confidence() -> None:
     assert _text(REPORT) == (
         "Capacity 0.97 of the reference (needed: 0.40), enough; 5 pairs of windows, 0.91 to 1.04, 95 % interval 0.94 to 1.01\n"
         "         9,700 answers a second (reference 10,000), 103 us of CPU each (reference 100)\n"
-        "Latency  95 of 100 within 2.1 ms (reference 2.0), 0.4% over 25 ms (reference 0.0%), at 2,000 requests a second: "
+        "Latency  95 of 100 within 2.1 ms (reference 2.0 ms), 0.4% over 25 ms (reference 0.0%), at 2,000 requests a second: "
         "quick enough; 5 pairs\n"
         "Answers  18,250 answers recorded in 5.8 s of measuring, all of them judged"
     )
