@@ -50,7 +50,7 @@ def _lend(venv: Path) -> None:
     To download all of them would take minutes, and prove what `test_the_actions_lock_is_a_part_of_ours` does: they are
     those of requirements.lock.
     """
-    subprocess.run([sys.executable, "-I", "-m", "venv", str(venv)], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-I", "-m", "venv", "--without-pip", str(venv)], check=True, capture_output=True)
     site = venv / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     (site / "lent.pth").write_text("".join(f"{path}\n" for path in sys.path if path.endswith("site-packages")))
 
