@@ -20,7 +20,7 @@ from labrunner.trust import keys
 from tests.ci.conftest import LABRUNNER, ROOT, git, pushed
 from tests.ci.service import HANGS, SUCCESS, Service, load
 
-LAB = [sys.executable, "-m", "labrunner"]
+LAB = [sys.executable, "-P", "-m", "labrunner"]
 
 
 @pytest.fixture
