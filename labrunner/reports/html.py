@@ -35,6 +35,7 @@ def render(result: Result) -> bytes:
         facts=_facts(result),
         remarks=list(telling.remarks(result)),
         stages=telling.stages(result),
+        figures=telling.figures(result),
         identity=_identity(result),
         marks=telling.MARKS,
         untold={Status.PASSED, Status.SKIPPED},

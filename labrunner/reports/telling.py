@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labrunner.model.outcome import Outcome
 from labrunner.model.status import Reason, Status
@@ -29,7 +29,13 @@ MOST_LINES = 60
 _MOST_FIELDS = 12
 _BORING = {"date", "server", "connection", "content-length"}
 _TOLD_ELSEWHERE = {"status", "reason", "failure", "note", "blocked_by", "tries", "seconds", "path_seconds"}
-_PLACE = re.compile(r"([^\s:]{1,300}):(\d{1,7}): ")
+_FOR_AUTHORS = {"margin", "histories", "unknown", "printed"}
+_OWN_OF_RESULT = {
+    "schema", "runner", "lab", "lab_version", "lab_digest", "grader_digest", "solution_digest", "language", "seed",
+    "runtime", "isolation", "started_at", "stages", "checks", "score", "timing", "startup", "interrupted", "problem",
+    "at_fault", "notes", "review", "terms",
+}  # fmt: skip
+_PLACE = re.compile(r"([^:\n]{1,300}):(\d{1,7})(?=[: ])")
 
 WORDS = {
     Status.PASSED: "passed",
@@ -162,7 +168,10 @@ def of_failure(failure: Failure) -> list[str]:
 
 
 def of_exchange(exchange: Exchange) -> list[str]:
-    """The request as a curl line, and the answer."""
+    """The request as a curl line, and the answer; the bytes themselves, where a check spoke bytes."""
+    # Not every version of a result has them.
+    if pieces := getattr(exchange, "transcript", ()):
+        return [safe(line, 400) for line in _bytes(pieces)]
     told = [safe(curl.line(exchange))]
     if exchange.status is None:
         return [*told, f"< no answer: {safe(exchange.problem)}"]
@@ -174,22 +183,58 @@ def of_exchange(exchange: Exchange) -> list[str]:
     return told
 
 
+def _bytes(pieces: Sequence[Any]) -> Iterator[str]:
+    """Each stretch of a connection; what is no ASCII is escaped."""
+    for piece in pieces[:MOST_LINES]:
+        mark = ">" if piece.is_sent else "<"
+        text = piece.data.decode("ascii", "backslashreplace")
+        cut = f" ... {piece.cut:,} more bytes ..." if piece.cut else ""
+        yield f"{mark} ({piece.event})" if piece.event else f"{mark} {text}{cut}"
+
+
 def extras(outcome: Outcome) -> list[str]:
-    """What an outcome holds besides (times to recover, margins, figures of load), by its own names."""
+    """What an outcome holds besides (times to recover, figures), by its own names."""
     told = []
     for field in dataclasses.fields(outcome):
         value = getattr(outcome, field.name)
-        if field.name not in _TOLD_ELSEWHERE and value not in (None, "", 0, 0.0, (), {}):
-            told.append(f"{field.name.replace('_', ' ').capitalize()}: {safe(_short(value), 400)}")
+        if field.name in _TOLD_ELSEWHERE | _FOR_AUTHORS or value in _NOTHING:
+            continue
+        if field.name == "recovery":
+            told.append(f"Served again {value:.2f} s after the fault was over")
+        else:
+            told.append(f"{_name(field.name)}: {safe(_short(value), 400)}")
     return told
+
+
+def figures(result: Result) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What a result holds besides (a measurement of load), by its own names: titles, each with rows."""
+    found = []
+    for field in dataclasses.fields(result):
+        value = getattr(result, field.name)
+        if field.name in _OWN_OF_RESULT or value in _NOTHING:
+            continue
+        parts = _parts(value) if dataclasses.is_dataclass(value) else [("", value)]
+        rows = [(_name(name), safe(_short(part), 400)) for name, part in parts if part not in _NOTHING]
+        found.append((_name(field.name), rows))
+    return found
+
+
+_NOTHING: tuple[object, ...] = (None, "", 0, (), {})
+
+
+def _name(field: str) -> str:
+    return field.replace("_", " ").capitalize()
+
+
+def _parts(value: Any) -> list[tuple[str, Any]]:
+    return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
 
 
 def _short(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        pairs = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
-        return ", ".join(f"{name} {_short(part)}" for name, part in pairs)
+        return ", ".join(f"{name.replace('_', ' ')} {_short(part)}" for name, part in _parts(value) if part != "")
     if isinstance(value, (tuple, list)):
         return "; ".join(_short(part) for part in value[:20])
     return str(value)

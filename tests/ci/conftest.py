@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,8 +39,20 @@ def service(commit: str) -> Iterator[Service]:
     folder = Path(tempfile.mkdtemp(prefix="lab-ci-"))
     clone = folder / "labrunner.git"
     subprocess.run(["git", "clone", "--quiet", "--bare", str(ROOT), str(clone)], check=True, capture_output=True)
+    _lend(folder / "temp" / "labrunner")
     yield Service(folder, {LABRUNNER: clone}, LABRUNNER)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lend(venv: Path) -> None:
+    """A virtual environment that sees the dependencies which are here, so that pip finds them in place.
+
+    To download all of them would take minutes, and prove what `test_the_actions_lock_is_a_part_of_ours` does: they are
+    those of requirements.lock.
+    """
+    subprocess.run([sys.executable, "-I", "-m", "venv", "--without-pip", str(venv)], check=True, capture_output=True)
+    site = venv / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    (site / "lent.pth").write_text("".join(f"{path}\n" for path in sys.path if path.endswith("site-packages")))
 
 
 def pushed(service: Service, repository: str, solution: Path, folder: str = ".") -> str:

@@ -239,6 +239,7 @@ class _Run:
             "GITHUB_REPOSITORY": self._github["repository"], "GITHUB_SHA": self._github["sha"], "GITHUB_RUN_ID": "4711",
             "GITHUB_WORKSPACE": str(self.workspace), "GITHUB_OUTPUT": str(files["output"]), "GITHUB_ACTIONS": "true",
             "GITHUB_PATH": str(files["path"]), "GITHUB_STEP_SUMMARY": str(self.summary), "RUNNER_TEMP": str(self.temp),
+            "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip")),
             "CI": "true", "HOME": str(self._service.root), "LAB_CACHE": os.environ["LAB_CACHE"],
         }  # fmt: skip
         path = f"{self._path}:{os.environ['PATH']}".lstrip(":")

@@ -20,7 +20,7 @@ from labrunner.trust import keys
 from tests.ci.conftest import LABRUNNER, ROOT, git, pushed
 from tests.ci.service import HANGS, SUCCESS, Service, load
 
-LAB = [sys.executable, "-m", "labrunner"]
+LAB = [sys.executable, "-P", "-m", "labrunner"]
 
 
 @pytest.fixture
@@ -122,17 +122,18 @@ def test_a_hook_grades_signs_and_saves_work(hooked: tuple[Path, Path], mutant: P
     second, said = push()
     assert "graded before" in said
     assert first != second
+    by_whom = ["--public-key", str(tmp_path / "key.pub"), "--owner", "ada"]
     for commit, other, reused in ((first, second, False), (second, first, True)):
         envelope = out / f"{commit}.json"
         assert json.loads(envelope.read_text())["envelope"]["reused"] is reused
-        proved = ["verify", str(envelope), "--public-key", str(tmp_path / "key.pub"), "--owner", "ada"]
+        proved = ["verify", str(envelope), *by_whom]
         assert _lab(*proved, "--commit", commit, "--solution", mutant, cwd=tmp_path).returncode == 0
         # An old result for a new commit.
         refused = _lab(*proved, "--commit", other, cwd=tmp_path)
         assert refused.returncode == 1
         assert "another commit" in refused.stderr
     (mutant / "limiter.py").write_text((mutant / "limiter.py").read_text() + "\n# changed\n")
-    refused = _lab(*proved, "--solution", mutant, cwd=tmp_path)
+    refused = _lab("verify", out / f"{second}.json", *by_whom, "--solution", mutant, cwd=tmp_path)
     assert refused.returncode == 1
     assert "another solution" in refused.stderr
 
@@ -176,7 +177,12 @@ def test_an_instructors_workflow_grades_and_signs_what_was_pushed(
         assert proved.returncode == 0, proved.stderr
         assert "handed in after the deadline" in proved.stdout
     # Without naming the assignment, whose points they are is not known.
-    assert _lab("verify", envelope, "--public-key", tmp_path / "key.pub", cwd=tmp_path).returncode == 1
+    assert (
+        _lab(
+            "verify", service.artifacts["signed"] / "0.json", "--public-key", tmp_path / "key.pub", cwd=tmp_path
+        ).returncode
+        == 1
+    )
     assert not re.search(r"PRIVATE KEY", "".join(job.log for job in jobs.values()))
 
 

@@ -42,7 +42,7 @@ def _chosen() -> list[object]:
 
 
 def _init(solution: Path, *arguments: str) -> None:
-    argv = [sys.executable, "-m", "labrunner", "ci", "init", "github", *arguments]
+    argv = [sys.executable, "-P", "-m", "labrunner", "ci", "init", "github", *arguments]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run(argv, cwd=solution, check=True, capture_output=True, env=env)
 

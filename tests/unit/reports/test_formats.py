@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -10,7 +11,7 @@ import pytest
 
 from labrunner.model.event import CheckEnded, RunEnded, StartFailed
 from labrunner.model.outcome import Failure, Outcome
-from labrunner.model.result import Fault, Startup
+from labrunner.model.result import Fault, Result, Startup
 from labrunner.model.status import Reason, Status
 from labrunner.reports import formats, telling
 from labrunner.rules.fold import fold
@@ -133,6 +134,49 @@ def test_a_static_rule_is_marked_where_it_was_broken() -> None:
 def test_a_place_outside_of_the_solution_is_none(got: str) -> None:
     """A file's name is the learner's text too."""
     assert telling.place(Reason.REJECTED, Failure("", got)) is None
+
+
+@pytest.mark.parametrize("got", ["a.py:3: x", "a.py:3 brings in x, and 2 more"])
+def test_a_place_is_read_however_the_sentence_goes_on(got: str) -> None:
+    """File and line come first."""
+    assert telling.place(Reason.REJECTED, Failure("", got)) == ("a.py", 3)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Compared:
+    median: float = 0.9312
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Load:
+    capacity: _Compared = _Compared()
+    requests: int = 1234
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Tomorrow(Result):
+    load: _Load | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Recovered(Outcome):
+    recovery: float | None = None
+    figure: str = ""
+
+
+@pytest.mark.parametrize("name", formats.RENDERERS)
+def test_what_a_result_will_hold_is_no_hindrance(name: str) -> None:
+    """Fields that are added later are told by their names, or not at all; none breaks a report."""
+    outcome = _Recovered(Status.FAILED, Reason.MISMATCH, FAILURE, recovery=1.5, figure="<b>7</b>")
+    fields = {field.name: getattr(_result(outcome), field.name) for field in dataclasses.fields(Result)}
+    page = formats.render(name, _Tomorrow(**fields, load=_Load())).decode()
+    if name in {"markdown", "html"}:
+        assert "median 0.931" in page
+        assert "1234" in page
+    if name != "json":
+        assert "Served again 1.50 s after the fault was over" in page
+        assert "Margin" not in page
 
 
 def test_only_a_refusal_names_a_place() -> None:
