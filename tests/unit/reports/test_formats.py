@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from labrunner.model.event import CheckEnded, RunEnded, StartFailed
+from labrunner.model.load import Call, Comparison, LoadReport, Measure, SideFigures
 from labrunner.model.outcome import Failure, Outcome
 from labrunner.model.result import Fault, Result, Startup
 from labrunner.model.status import Reason, Status
@@ -142,35 +143,32 @@ def test_a_place_is_read_however_the_sentence_goes_on(got: str) -> None:
     assert telling.place(Reason.REJECTED, Failure("", got)) == ("a.py", 3)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Compared:
-    median: float = 0.9312
-    note: str = ""
+COMPARED = Comparison(Call.PASSED, Measure.THROUGHPUT, 0.3, 0.9312, 0.9, 1.0, 0.91, 0.95, 8, 0)
+SIDE = SideFigures(9000.0, 60.0, 1.0, 2.0, 0.0)
+LOAD = LoadReport(COMPARED, None, SIDE, SIDE, 25.0, 500.0, 1234, 0, 5.9)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Load:
-    capacity: _Compared = _Compared()
-    requests: int = 1234
+class _Part:
+    seconds: float = 0.25
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Tomorrow(Result):
-    load: _Load | None = None
+    part: _Part | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Recovered(Outcome):
-    recovery: float | None = None
+class _Figured(Outcome):
     figure: str = ""
 
 
 @pytest.mark.parametrize("name", formats.RENDERERS)
 def test_what_a_result_will_hold_is_no_hindrance(name: str) -> None:
     """Fields that are added later are told by their names, or not at all; none breaks a report."""
-    outcome = _Recovered(Status.FAILED, Reason.MISMATCH, FAILURE, recovery=1.5, figure="<b>7</b>")
+    outcome = _Figured(Status.FAILED, Reason.MISMATCH, FAILURE, recovery=1.5, figure="<b>7</b>")
     fields = {field.name: getattr(_result(outcome), field.name) for field in dataclasses.fields(Result)}
-    page = formats.render(name, _Tomorrow(**fields, load=_Load())).decode()
+    page = formats.render(name, _Tomorrow(**fields | {"load": LOAD}, part=_Part())).decode()
     if name in {"markdown", "html"}:
         assert "median 0.931" in page
         assert "1234" in page
