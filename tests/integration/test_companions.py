@@ -396,6 +396,22 @@ def _free_port() -> str:
         return str(server.getsockname()[1])
 
 
+def test_no_companion_survives_the_runners_own_death(depot: Path, cache: Path) -> None:
+    """H5: SIGKILL amid the checks, and Redis, proxies and the origin end by themselves, whatever they suffer."""
+    process = command.start("test", "--all", "--pack", str(PACK), cwd=depot)
+    until(lambda: any(_is_redis(pid) for pid, _ in command.processes(process.pid)), "a Redis")
+    process.kill()
+    process.communicate()
+    until(lambda: not that_mention(str(cache / "runs")), "the end of everything")
+
+
+def _is_redis(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/exe").resolve().name in {"redis-server", "valkey-server", "redis-check-rdb"}
+    except OSError:
+        return False
+
+
 # --- checks that end badly -----------------------------------------------------------------------
 
 BAD_ENDS = """
