@@ -138,6 +138,8 @@ def _cell(case: CaseReport, checks: list[str]) -> Text:
 
 def _summary(report: LabReport) -> Text:
     verdict = ("valid", "bold green") if report.is_valid else ("not valid", "bold red")
+    if report.is_valid and report.hindered:
+        verdict = ("not wholly seen, because of the machine", "bold yellow")
     depth = f", {report.mode}" if report.mode != "usual" else ""
     runs = sum(case.runs for case in report.cases)
     facts = f": {runs} runs in {report.seconds:.0f} s, {report.runtime} runtime{depth}, seed {report.seed}"

@@ -135,7 +135,7 @@ class Supervisor:
             hard = resource.getrlimit(which)[1]
             bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(which, (bound, bound))
-        if command["cpus"] is not None:
+        if command.get("cpus") is not None:
             os.sched_setaffinity(0, command["cpus"])
         if command["user"] is not None:
             os.setgroups([])
