@@ -35,7 +35,7 @@ def test_refill(limiter: Limiter) -> None:
     _drain(pair)
     empty = len(pair.answers)
     # More than a token's time apart: what is lost, or too much, at each of them adds up.
-    pair.probe(pair.answers[-1].answered + 1.3, 1.4 * _token(pair.policy))
+    pair.probe(pair.answers[-1].answered + 2.0, 1.4 * _token(pair.policy))
     late = len(pair.answers)
     pair.ask_each(1, 1, 1)
     pair.settle(TRICKLE, admitted=[empty, late])
@@ -46,7 +46,7 @@ def test_fractions_are_kept(limiter: Limiter) -> None:
     pair = Pair(limiter, limiter.policy("bucket-at"))
     _drain(pair)
     empty = len(pair.answers)
-    pair.probe(pair.answers[-1].answered + 1.2, 0.3 * _token(pair.policy))
+    pair.probe(pair.answers[-1].answered + 1.8, 0.3 * _token(pair.policy))
     pair.settle(TRICKLE, some=range(empty, len(pair.answers)))
 
 
@@ -54,7 +54,7 @@ def test_never_above_burst(limiter: Limiter) -> None:
     """RL-14: a full bucket takes no more."""
     pair = Pair(limiter, limiter.policy("bucket-below"))
     first = pair.ask()
-    wait_until(first.answered + 0.7)
+    wait_until(first.answered + 0.9)
     pair.ask_each(*[1] * (pair.policy.capacity + 1))
     pair.settle("A bucket holds B tokens, however long it was left alone.", denied=[pair.policy.capacity + 1])
 
@@ -64,7 +64,7 @@ def test_bucket_costs(limiter: Limiter) -> None:
     pair = Pair(limiter, limiter.policy("bucket-above"))
     burst, token = pair.policy.capacity, _token(pair.policy)
     pair.ask_each(burst - 2, 3, 2)
-    wait_until(pair.answers[-1].answered + 2.5 * token)
+    wait_until(pair.answers[-1].answered + 2.3 * token)
     pair.ask_each(3, 2, 1)
     wait_until(pair.answers[-1].answered + 3 * token)
     pair.ask_each(4, 3)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from labrunner.checks.services import Service
 
 DEADLINE = 30.0
-"""Seconds for all of it."""
+"""Seconds without any answer: how long all of them take is the machine's affair too."""
 CHUNK = 65536
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 _CLOSES = re.compile(rb"\r\nconnection:[^\r]*close", re.IGNORECASE)
@@ -204,7 +204,9 @@ class _Burst:
         if not events and left <= 0:
             missing = next(number for number, answer in enumerate(self._answers) if answer is None)
             got = f"{sum(answer is None for answer in self._answers)} of {len(self._asks)} unanswered"
-            failure = self._failure(missing, f"all answers within {self._deadline:g} s", got, time.monotonic())
+            failure = self._failure(
+                missing, f"an answer to each request, the next within {self._deadline:g} s", got, time.monotonic()
+            )
             raise Exceeded(failure, self._deadline)
         return events
 
@@ -235,6 +237,7 @@ class _Burst:
         if told is None:
             return
         self._answers[line.number] = told
+        self._until = told.answered + self._deadline
         if self._waiting and not _CLOSES.search(told.head):
             self._send(line)
             return
@@ -266,7 +269,7 @@ def burst(service: Service, asks: Sequence[Ask], *, connections: int = 200, dead
         service: whom to ask.
         asks: the requests; more than there are connections follow one another on each.
         connections: side by side; all are open before anything is sent.
-        deadline: seconds for all of it.
+        deadline: seconds in which no answer at all comes.
 
     Raises:
         Exceeded: the deadline passed.

@@ -38,17 +38,18 @@ class Memory:
     def decide(self, policy: Policy, client: str, cost: int) -> Decision:
         """Admit `cost` units now, or not at all."""
         pair = (policy.name, client)
+        now = time.monotonic_ns() // 1000
         with self.lock:
-            now = time.monotonic_ns() // 1000
             state = self.states.get(pair)
-            if isinstance(state, FixedWindow) and now < state.idle_at:
+            is_open = isinstance(state, FixedWindow) and now < state.idle_at
+            if is_open:
                 state.used += cost
-        if isinstance(state, FixedWindow) and state.used > policy.limit:
-            print(now, *pair, "too much", file=self.audit, flush=True)
+        print(now, *pair, cost, file=self.audit, flush=True)
         with self.lock:
-            if isinstance(state, FixedWindow) and now < state.idle_at:
-                state.used -= cost
+            state = self.states.get(pair)
             if state is not None:
+                if is_open:
+                    state.used -= cost
                 return state.decide(cost, now)
             state = self.states[pair] = ALGORITHMS[policy.algorithm](policy, now)
             decision = state.decide(cost, now)  # always admitted: what is more than the capacity was refused before
