@@ -54,11 +54,14 @@ bench: $(venv) ## measure what should be fast, as ratios in one run
 wheel: $(venv) ## build the wheel into dist/
 	$(bin)/python -m build --wheel --no-isolation --outdir dist .
 
+compile := env -u PIP_FIND_LINKS $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-config --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+action := .github/actions/setup
+
 lock: $(venv) ## write requirements.lock anew; newer versions: make lock LOCK_FLAGS=--upgrade
-	env -u PIP_FIND_LINKS $(bin)/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --quiet \
-		--universal --python-version 3.11 --generate-hashes --no-config \
-		--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(LOCK_FLAGS)
-	@! grep -n '://' requirements.lock
+	$(compile) pyproject.toml --extra dev --output-file requirements.lock $(LOCK_FLAGS)
+	$(compile) pyproject.toml $(action)/build.in --constraint requirements.lock --output-file $(action)/requirements.lock
+	@! grep -n '://' requirements.lock $(action)/requirements.lock
 
 clean: ## remove all that these commands made, .venv too
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -82,7 +82,7 @@ while read -r _ commit _; do
     work=$(mktemp -d)
     git archive "$commit" | tar --extract --directory "$work"
     code=0
-    {lab} grade "$work" --owner ada --commit "$commit" --pushed-at "$(date --utc +%FT%TZ)" --key {key} \\
+    {lab} grade "$work" --runtime docker --owner ada --commit "$commit" --pushed-at "$(date --utc +%FT%TZ)" --key {key} \\
         --envelope "{out}/$commit.json" --store {out}/store || code=$?
     rm -rf "$work"
     echo "exit code $code"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,22 +39,31 @@ def _told(done: Done, code: int, *says: str) -> None:
         assert words in re.sub(r"\s+", " ", done.err), done.err
 
 
+@pytest.fixture(scope="module")
+def once(cache: Path, pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reference, graded once for all: result, signed envelope for COMMIT of ada, and the key."""
+    folder = tmp_path_factory.mktemp("graded")
+    env = {"LAB_CACHE": str(cache), "LAB_STATE": str(folder), "LAB_PACK": str(pack)}
+    solution = copy_of(pack / "graders" / "greeter" / "references" / "python", folder / "reference")
+    assert lab("keys", "new", "key", cwd=folder, env=env).code == 0
+    done = lab("grade", str(solution), *WEAK, "--owner", "ada", "--repository", "ada/x", "--commit", COMMIT, "--key", "key",
+               "--envelope", "e.json", "--report", "json=r.json", cwd=folder, env=env)  # fmt: skip
+    assert done.code == 0, done
+    return folder
+
+
 @pytest.fixture
-def graded(reference: Path, tmp_path: Path) -> Path:
+def graded(once: Path, tmp_path: Path) -> Path:
     """A result that `lab grade` wrote."""
-    done = lab("grade", str(reference), *WEAK, "--report", f"json={tmp_path / 'r.json'}", cwd=tmp_path)
-    assert done.code == 0, done
-    return tmp_path / "r.json"
+    return Path(shutil.copy(once / "r.json", tmp_path / "r.json"))
 
 
 @pytest.fixture
-def signed(reference: Path, tmp_path: Path) -> Path:
+def signed(once: Path, tmp_path: Path) -> Path:
     """An envelope for COMMIT of ada, and a key beside it."""
-    assert lab("keys", "new", "key", cwd=tmp_path).code == 0
-    done = lab("grade", str(reference), *WEAK, "--owner", "ada", "--repository", "ada/x", "--commit", COMMIT, "--key", "key",
-               "--envelope", "e.json", cwd=tmp_path)  # fmt: skip
-    assert done.code == 0, done
-    return tmp_path / "e.json"
+    for name in ("key", "key.pub"):
+        shutil.copy(once / name, tmp_path / name)
+    return Path(shutil.copy(once / "e.json", tmp_path / "e.json"))
 
 
 # -- reports ------------------------------------------------------------------------------------------------------------
