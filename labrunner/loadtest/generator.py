@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from labrunner.ports.load import LoadOrder
     from labrunner.ports.pipe import Pipe
 
-READY_SECONDS = 60.0
-TRACE_SECONDS = 60.0
+READY_SECONDS = 180.0
+TRACE_SECONDS = 180.0
 GRACE_SECONDS = 15.0
 """Beyond a window's own length."""
 RAMP = 0.04
