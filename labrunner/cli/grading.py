@@ -73,7 +73,12 @@ class Run:
                 from labrunner.wiring import runtimes
 
                 if not self.needs_strong_isolation:
-                    warning = runtimes.fallback(self.runtime, self.solution.language, self.lab.service.companions)
+                    warning = runtimes.fallback(
+                        self.runtime,
+                        self.solution.language,
+                        self.lab.service.companions,
+                        with_load=self.lab.load is not None,
+                    )
                     click.echo(warning, nl=False, err=True)
                 with Live(terminal.console(to_stderr=uses_stdout(outputs))) as live:
                     for event in run.events():

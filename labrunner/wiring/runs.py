@@ -103,6 +103,7 @@ def grading(wish: Wish) -> Iterator[Grading]:
             cache,
             work,
             companions=lab.service.companions,
+            with_load=lab.load is not None,
             strict=wish.needs_strong_isolation,
         )
         stack.callback(runtime.abandon if wish.is_last else runtime.close)

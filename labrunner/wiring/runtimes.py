@@ -22,6 +22,7 @@ def pick(
     work: Path,
     *,
     companions: tuple[str, ...] = (),
+    with_load: bool = False,
     strict: bool = False,
 ) -> Runtime:
     """The runtime for a solution in `language`.
@@ -30,6 +31,7 @@ def pick(
         choice: one of `CHOICES`.
         language: of the solution.
         companions: what its lab may start beside it.
+        with_load: whether its lab has a load stage.
         cache: where builds are kept between runs.
         work: the run's private folder.
         strict: never fall back from Docker without being told to (a grade).
@@ -38,7 +40,7 @@ def pick(
         EnvironmentProblem: the runtime that was asked for cannot be had.
     """
     if choice == "auto":
-        why_not = without_docker(language, companions)
+        why_not = without_docker(language, companions, with_load=with_load)
         if why_not is not None and strict:
             raise why_not
         choice = "docker" if why_not is None else "process"
@@ -54,8 +56,10 @@ def pick(
     return ProcessRuntime(cache, work)
 
 
-def without_docker(language: Language, companions: tuple[str, ...] = ()) -> EnvironmentProblem | None:
-    """Why a solution in `language` with such companions cannot run in containers here; None when it can."""
+def without_docker(
+    language: Language, companions: tuple[str, ...] = (), *, with_load: bool = False
+) -> EnvironmentProblem | None:
+    """Why a solution in `language` with such companions, and load, cannot run in containers here; None when it can."""
     if language is Language.OTHER:
         return EnvironmentProblem("A solution in the language 'other' runs with what is on this machine.")
     import http.client
@@ -65,7 +69,7 @@ def without_docker(language: Language, companions: tuple[str, ...] = ()) -> Envi
 
     try:
         where = address.reach()
-        lacking = recipes.missing(where.url, recipes.needed(language, images(companions)))
+        lacking = recipes.missing(where.url, recipes.needed(language, (*images(companions), *(["load"] * with_load))))
     except EnvironmentProblem as fault:
         return fault
     except (OSError, http.client.HTTPException) as fault:
@@ -77,9 +81,9 @@ def without_docker(language: Language, companions: tuple[str, ...] = ()) -> Envi
     return None
 
 
-def fallback(choice: str, language: Language, companions: tuple[str, ...] = ()) -> str:
+def fallback(choice: str, language: Language, companions: tuple[str, ...] = (), *, with_load: bool = False) -> str:
     """One line for a user whom ``auto`` gives the process runtime: what that means and what to type; else nothing."""
-    why_not = without_docker(language, companions) if choice == "auto" else None
+    why_not = without_docker(language, companions, with_load=with_load) if choice == "auto" else None
     if why_not is None or language is Language.OTHER:
         return ""
     return (
