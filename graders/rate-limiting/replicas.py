@@ -120,7 +120,7 @@ def is_degraded(answer: Answer) -> bool:
 
 def too_late(answer: Answer, *, expected: str, got: str, why: str) -> NoReturn:
     """The answer that RL-23 wants came too late, or one came that only a store that is too late can cause."""
-    if PULSE.was_starved(answer.sent, answer.answered):
+    if PULSE.lost(answer.sent, answer.answered) > STORE_SECONDS / 10:
         undecided("the machine had no CPU time to give")
     exceeded(answer, deadline=STORE_SECONDS, expected=expected, got=got, why=why)
 

@@ -12,8 +12,6 @@ from collections import deque
 
 WORK_SECONDS = 0.003
 PAUSE_SECONDS = 0.06
-STARVED = 4.0
-"""So many times longer than on a machine of its own: no deadline can be held against anybody then."""
 REMEMBERED = 5000
 
 
@@ -37,14 +35,13 @@ class Pulse:
                 pass
             ended = time.monotonic()
             with self._lock:
-                self._beats.append((began, ended, (ended - began) / WORK_SECONDS))
+                self._beats.append((began, ended, ended - began - WORK_SECONDS))
             time.sleep(PAUSE_SECONDS)
 
-    def was_starved(self, since: float, until: float) -> bool:
-        """Whether work took far too long at some moment between two monotonic ones, as far as is known."""
+    def lost(self, since: float, until: float) -> float:
+        """Seconds that one piece of work waited for its CPU time between two monotonic moments, as far as is known."""
         with self._lock:
-            stretches = [stretch for began, ended, stretch in self._beats if began <= until and ended >= since]
-        return max(stretches, default=0.0) > STARVED
+            return max((lost for began, ended, lost in self._beats if began <= until and ended >= since), default=0.0)
 
 
 PULSE = Pulse()

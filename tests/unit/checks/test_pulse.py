@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from labrunner.checks.pulse import STARVED, Pulse
+from labrunner.checks.pulse import Pulse
 
 
 def test_it_tells_of_the_span_that_is_asked_for() -> None:
     """A beat that took far longer than its work counts for whoever waited at that moment, and for nobody else."""
     pulse = Pulse()
-    pulse._beats.extend([(1.0, 1.003, 1.0), (2.0, 2.1, STARVED * 2), (3.0, 3.003, 1.0)])
-    assert pulse.was_starved(2.05, 2.06)
-    assert pulse.was_starved(1.5, 2.5)
-    assert not pulse.was_starved(2.2, 3.5)
-    assert not pulse.was_starved(4.0, 5.0)
+    pulse._beats.extend([(1.0, 1.003, 0.0), (2.0, 2.1, 0.097), (3.0, 3.003, 0.0)])
+    assert pulse.lost(2.05, 2.06) == 0.097
+    assert pulse.lost(1.5, 2.5) == 0.097
+    assert pulse.lost(2.2, 3.5) == 0.0
+    assert pulse.lost(4.0, 5.0) == 0.0
