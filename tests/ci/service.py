@@ -164,7 +164,7 @@ class Service:
         made = Job(name, permissions=job.get("permissions") or {})
         self.jobs[f"{name}" if name not in self.jobs else f"{name} {len(self.jobs)}"] = made
         run = _Run(self, made, contexts, source)
-        run.steps(job["steps"], contexts, {})
+        run.steps(job["steps"], contexts, contexts["env"])
         made.outputs = {key: str(filled(str(value), contexts) or "") for key, value in job.get("outputs", {}).items()}
         made.summary = run.summary.read_text() if run.summary.exists() else ""
         return made

@@ -39,8 +39,8 @@ def new(file: Path) -> int:
 @subject
 def seed(key: Path, lab_id: str, subject: Subject) -> int:
     """Print the seed of one commit of one learner, for a grade that is run where the key is not."""
-    if not subject.owner or not subject.commit:
-        raise UsageError("A seed is made for somebody's commit.", "Say --owner NAME and --commit HASH.")
+    if not subject.owner or not subject.commit or not lab_id:
+        raise UsageError("A seed is made for somebody's commit in a lab.", "Say --lab, --owner NAME and --commit HASH.")
     from labrunner.trust import keys
 
     click.echo(keys.read(key).seed(lab_id.rpartition(":")[2], subject))
