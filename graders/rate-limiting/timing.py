@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vocabulary import FIELDS, Limiter, Policy, header, parameters, whole_number
 
-from labrunner.checks import Answer, fail, quota, undecided, wait_until
+from labrunner.checks import Answer, fail, note_history, quota, undecided, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -75,6 +75,7 @@ class Pair:
         """
         history = [_decision(self.policy, *each, judged) for each in zip(self.answers, self._costs, strict=True)]
         judgement = quota.judge(self.policy.quota, history)
+        note_history(is_unknown=judgement.verdict is quota.Verdict.UNKNOWN)
         if judgement.verdict is quota.Verdict.IMPOSSIBLE:
             told = [self.answers[index] for index in judgement.telling]
             fail(*told[-SHOWN:], expected=judgement.expected, got=judgement.got, why=why)

@@ -28,7 +28,9 @@ from tree import descendants, state  # type: ignore[import-not-found]
 
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_PDEATHSIG = 1
-SWEEP_SECONDS = 5.0
+SWEEP_SECONDS = 20.0
+"""For all to be gone or stopped: on a starved machine even who is killed waits for a turn to die."""
+LONGEST_LOOK = 0.02
 STOPPED_LOOKS = 2
 """So often in a row must all be seen stopped: one look can miss who is just changing parents."""
 
@@ -188,13 +190,14 @@ class Supervisor:
 
     def kill_all(self) -> int:
         """SIGKILL until nothing is left; stopping first keeps a fork bomb from outrunning us. Returns how many are."""
-        give_up = time.monotonic() + SWEEP_SECONDS
+        give_up, pause = time.monotonic() + SWEEP_SECONDS, 0.001
         while self.bury():
             if time.monotonic() > give_up:
                 return max(1, len(self.living()))
             self.signal_all(signal.SIGSTOP)
             self.signal_all(signal.SIGKILL)
-            time.sleep(0.001)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_LOOK)
         return 0
 
     def pause(self) -> int:
