@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labrunner.catalog.packs import Catalog
-from labrunner.errors import BadSolutionFile, UnknownName
+from labrunner.errors import BadSolutionFile, NotASolution, UnknownName
 from labrunner.solution import manifest
 from labrunner.solution.layout import FILE
 
@@ -28,6 +28,8 @@ def solution_and_lab(
     Raises:
         NotASolution, BadSolutionFile, UnknownName, LabInvalid: as their names say.
     """
+    if path is not None and not path.is_dir():
+        raise NotASolution(f"There is no directory {path}.", "Give the path of the solution.")
     solution = manifest.read(manifest.find((path or Path.cwd()).resolve()))
     if lab_id is not None and lab_id.rpartition(":")[2] != solution.lab.rpartition(":")[2]:
         raise BadSolutionFile(

@@ -157,7 +157,7 @@ def test_jobs_have_no_more_than_they_need(service: Service, commit: str, tmp_pat
 
 @pytest.mark.parametrize(
     "change, says",
-    [("lab: no-such-lab", "no lab 'no-such-lab'"), ("lab: rate-limiting, path: nowhere", "no solution.toml")],
+    [("lab: no-such-lab", "not of 'no-such-lab'"), ("lab: rate-limiting, path: nowhere", "There is no directory")],
 )
 def test_a_caller_that_is_wrong_is_told(service: Service, commit: str, tmp_path: Path, change: str, says: str) -> None:
     """One sentence in the log, a red job, and nothing attested."""
