@@ -185,20 +185,20 @@ class Container(DockerContainer):
 
     def resident(self) -> int | None:
         """Bytes of memory that are no file's, as its cgroup counts them; None when the engine does not tell."""
-        with told():
-            # At once: without one_shot the engine waits a second for a second sample, to tell the use of CPU.
-            seen = self._engine.api.stats(self.id, stream=False, one_shot=True)
-        counted = seen.get("memory_stats", {}).get("stats", {})
+        counted = self._usage().get("memory_stats", {}).get("stats", {})
         value = counted.get("anon", counted.get("total_rss", counted.get("rss")))
         return int(value) if value else None
 
     def cpu_seconds(self) -> float | None:
         """CPU time that all its processes have used; None when it does not run."""
-        with told():
-            # One look: without it the engine waits a second for another, to tell a share.
-            looked = self._engine.api.stats(self.id, stream=False, one_shot=True)
-        used = looked.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage")
+        used = self._usage().get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage")
         return int(used) / 1e9 if used else None
+
+    def _usage(self) -> dict[str, Any]:
+        with told():
+            # At once: without one_shot the engine waits a second for a second sample, to tell the use of CPU.
+            seen: dict[str, Any] = self._engine.api.stats(self.id, stream=False, one_shot=True)
+        return seen
 
     def run_inside(self, command: Sequence[str]) -> str:
         """What a short command inside writes; empty when it cannot be run (best effort, for diagnosis)."""
