@@ -117,7 +117,7 @@ def test_a_reset_asks_first(tmp_path: Path) -> None:
         (("start", "greeter", "--lang", "cobol"), ("not offered in 'cobol'", "It is offered in python.")),
         (("start",), ("Missing argument",)),
         (("test",), ("is not inside a solution", "lab start ID")),
-        (("grade", "missing"), ("is not inside a solution",)),
+        (("grade", "missing"), ("There is no directory missing.", "Give the path")),
         (("run",), ("is not inside a solution",)),
         (("hint",), ("is not inside a solution",)),
         (("tset",), ("There is no command 'tset'. Did you mean 'test'?",)),
