@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING
 
 from labrunner.errors import LabInvalid
@@ -11,6 +12,13 @@ from labrunner.rules.toml_text import Document, Table
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+class Ready(enum.StrEnum):
+    """Which answer says that a service is ready."""
+
+    OK = "ok"
+    ANSWERED = "answered"
+
 
 SLUG = r"[a-z0-9][a-z0-9-]{0,63}"
 _SLUG_FORM = "a slug (a-z, 0-9 and -, at most 64 characters)"
@@ -68,6 +76,7 @@ def _service(table: Table) -> ServiceSpec:
         ready=table.text("ready", pattern=r"/[!-~]*", form="a path such as /healthz"),
         ready_within_ms=table.integer("ready_within_ms", 100, 600_000),
         try_lines=table.texts("try", default=()),
+        any_status=table.choice("ready_when", Ready, Ready.OK) is Ready.ANSWERED,
     )
     table.done()
     return spec

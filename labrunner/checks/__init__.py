@@ -13,6 +13,7 @@ the moment before it was sent and the moment after its answer was read (`Answer.
 """
 
 from labrunner.checks.clock import GRANULARITY, wait, wait_until
+from labrunner.checks.connection import Connection, Reply
 from labrunner.checks.http import Answer, Client
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
@@ -22,9 +23,11 @@ __all__ = [
     "Answer",
     "Broken",
     "Client",
+    "Connection",
     "Exceeded",
     "Exit",
     "Failed",
+    "Reply",
     "Service",
     "Services",
     "Undecided",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class OwnServices:
             case "restart":
                 service.start_again()
                 service.wait_ready(self._spec)
+            case "put-data" | "link-data" | "read-data":
+                return _on_data(service, action, arguments)
             case _:
                 raise LookupError(f"nobody can '{action}'")
         return {}
@@ -65,3 +68,23 @@ class OwnServices:
         """End them all."""
         for service in self.services.values():
             service.close()
+
+
+def _on_data(service: Service, action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Plant something in its ``DATA_DIR``, or look there; contents travel as base64."""
+    path = _below(arguments["path"])
+    if action == "put-data":
+        service.put_data(path, base64.b64decode(arguments["content"]))
+    elif action == "link-data":
+        service.link_data(path, _below(arguments["target"]))
+    else:
+        found = service.read_data(path)
+        return {"content": None if found is None else base64.b64encode(found).decode()}
+    return {}
+
+
+def _below(path: str) -> str:
+    """`path`, when it cannot lead out of the folder."""
+    if path.startswith("/") or ".." in path.split("/"):
+        raise LookupError(f"'{path}' is not below DATA_DIR")
+    return path

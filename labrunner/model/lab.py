@@ -76,14 +76,20 @@ class ServiceSpec:
     """How the learner's service is recognised as ready, and first tried by hand.
 
     Attributes:
-        ready: target of the GET that answers 200 when the service is ready.
+        ready: target of the GET that says by its answer that the service is ready.
         ready_within_ms: deadline for that, from its start.
         try_lines: shell lines that `lab run` prints; ``$URL`` stands for the service's address.
+        any_status: whether any status line says so; else only 200 does.
     """
 
     ready: str
     ready_within_ms: int
     try_lines: tuple[str, ...]
+    any_status: bool = False
+
+    def is_ready(self, status: int | None) -> bool:
+        """Whether an answer with that status says that the service is ready; None is no answer."""
+        return status is not None and (self.any_status or status == 200)
 
 
 @dataclass(frozen=True, slots=True)

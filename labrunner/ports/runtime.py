@@ -86,6 +86,15 @@ class Service(Protocol):
     def start_again(self) -> None:
         """Start it anew after `stop` or `kill`: same address, same ``DATA_DIR``."""
 
+    def put_data(self, path: str, content: bytes) -> None:
+        """Write a file below its ``DATA_DIR``, which it may read and write as its own."""
+
+    def link_data(self, path: str, target: str) -> None:
+        """Make a symbolic link below its ``DATA_DIR`` to another place below it."""
+
+    def read_data(self, path: str) -> bytes | None:
+        """A file below its ``DATA_DIR``; None when there is none."""
+
     def close(self) -> None:
         """End it, whatever it forked, and free what it held. May be called twice."""
 
@@ -128,7 +137,8 @@ class Runtime(Protocol):
 
         Args:
             staged: what to run.
-            environment: the lab's own variables; HOST, PORT and DATA_DIR are added.
+            environment: the lab's own variables; HOST, PORT and DATA_DIR are added. A value ``$DATA_DIR/NAME`` is a
+                folder there, which is made.
             name: what messages call the service.
             port: the port to listen on; 0 for any free one.
         """

@@ -13,6 +13,7 @@ from labrunner.model.lab import Visibility
 from labrunner.model.outcome import Failure
 from labrunner.model.status import Status
 from labrunner.reports import curl
+from labrunner.rules import transcript
 from labrunner.rules.text import printable, shorten
 
 if TYPE_CHECKING:
@@ -207,6 +208,11 @@ class _Page:
         )
 
     def _exchange(self, exchange: Exchange) -> Iterator[RenderableType]:
+        if exchange.transcript:
+            yield self._labelled("Bytes", Text("sent (>) and received (<):", style="dim"))
+            for line in transcript.lines(exchange.transcript, width=self._width - 10):
+                yield Text(f"    {printable(line)}", style="cyan" if line.startswith(">") else "dim", overflow="fold")
+            return
         yield self._labelled("Request", Text("paste this while `lab run` runs in another terminal:", style="dim"))
         yield Text(f"    {curl.line(exchange)}", style="cyan", no_wrap=True)
         if exchange.status is not None:

@@ -149,6 +149,12 @@ class Container(DockerContainer):
             told_of: dict[str, Any] = self._engine.api.inspect_container(self.id)
         return told_of
 
+    def execute(self, command: Sequence[str]) -> tuple[int, bytes]:
+        """Run a short command inside; its exit code, and what it writes to both streams."""
+        with told():
+            done = self.exec(list(command))
+        return int(done.exit_code), bytes(done.output)
+
     def run_inside(self, command: Sequence[str]) -> str:
         """What a short command inside writes; empty when it cannot be run (best effort, for diagnosis)."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import time
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ POLL_PATIENCE = 1.0
 LOG_LAG = 0.1
 """Seconds that a line may take from the service's write to our read."""
 INIT = "/opt/lab/lab-init"
+_MAKING = 'while [ "$1" != "--" ]; do mkdir -p "$1" || exit; shift; done; shift; exec "$@"'
+"""Folders, then ``--``, then the program that takes the shell's place."""
+DATA = "/data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Launch:
         argv: program and arguments; empty for what the image itself starts.
         environment: all of it.
         has_init: whether the image holds lab-init.
+        folders: below ``DATA_DIR``, to be made before each start (a container's own start empties its tmpfs).
     """
 
     name: str
@@ -53,6 +58,7 @@ class Launch:
     environment: dict[str, str]
     profile: Profile
     has_init: bool
+    folders: tuple[str, ...] = ()
 
 
 class DockerService:
@@ -76,7 +82,8 @@ class DockerService:
         self._launch = launch
         self._closed = False
         self._log = Log(hide="/app/")
-        command = [INIT, *launch.argv] if launch.has_init else list(launch.argv) or None
+        making = ["/bin/sh", "-c", _MAKING, "sh", *launch.folders, "--"] if launch.folders else []
+        command = [INIT, *making, *launch.argv] if launch.has_init else list(launch.argv) or None
         plan = Plan(
             image=launch.image,
             command=command,
@@ -110,7 +117,7 @@ class DockerService:
         while (elapsed := time.monotonic() - self._life.started_at) < within:
             patience = min(POLL_PATIENCE, within - elapsed + POLL_SECONDS)
             glance = readiness.look(LOOPBACK, self._slot.host_port, spec.ready, patience)
-            if glance.status == 200:
+            if spec.is_ready(glance.status):
                 return time.monotonic() - self._life.started_at
             if self._life.wait_exit(POLL_SECONDS) is not None:
                 raise NotStarted(self._ended())
@@ -202,6 +209,28 @@ class DockerService:
             self._life.start_again()
         except CannotExecute as fault:
             raise NotStarted(self._not_executable(str(fault))) from None
+
+    def put_data(self, path: str, content: bytes) -> None:
+        # The engine cannot copy into a tmpfs; a process inside can write there, and is the service's own user.
+        script = 'printf %s "$1" | base64 -d > "$2" && chmod 666 "$2"'
+        self._inside(["/bin/sh", "-c", script, "sh", base64.b64encode(content).decode(), f"{DATA}/{path}"])
+
+    def link_data(self, path: str, target: str) -> None:
+        self._inside(["ln", "-s", f"{DATA}/{target}", f"{DATA}/{path}"])
+
+    def read_data(self, path: str) -> bytes | None:
+        script = 'test -f "$1" || exit 3; base64 -w 0 "$1"'
+        code, output = self._life.container.execute(["/bin/sh", "-c", script, "sh", f"{DATA}/{path}"])
+        if code == 3:
+            return None
+        if code:
+            raise LookupError(f"{path} cannot be read: {output.decode('utf-8', 'replace').strip()}")
+        return base64.b64decode(output)
+
+    def _inside(self, command: list[str]) -> None:
+        code, output = self._life.container.execute(command)
+        if code:
+            raise LookupError(f"{command[0]} failed inside: {output.decode('utf-8', 'replace').strip()}")
 
     def close(self) -> None:
         if not self._closed:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from labrunner.errors import BadSolutionFile, EnvironmentProblem
 from labrunner.model.result import Isolation
 from labrunner.ports.runtime import NotStarted
+from labrunner.runtimes import data_folder
 from labrunner.runtimes.process import build
 from labrunner.runtimes.process.ports import Ports
 from labrunner.runtimes.process.service import Launch, ProcessService
@@ -82,16 +83,19 @@ class ProcessRuntime:
             supervised = self._supervisor()
             data = self._folder(f"{name}-{len(self._supervisors)}-{len(self._spares)}")
             number = port or self._ports.reserve()
+        chosen, folders = data_folder.settle(environment, str(data / "data"))
+        self._make(*map(Path, folders))
         service = ProcessService(
             Launch(
                 name=name,
                 argv=argv,
-                environment=self._environment(path, data, number) | dict(environment),
+                environment=self._environment(path, data, number) | chosen,
                 cwd=str(staged.path),
                 limits=LIMITS | ({"RLIMIT_NPROC": PROCESSES} if self._user is not None else {}),
                 user=self._user,
                 host=HOST,
                 port=number,
+                data=data / "data",
             ),
             supervised,
         )
@@ -148,11 +152,15 @@ class ProcessRuntime:
 
     def _folder(self, name: str) -> Path:
         folder = self._work / name
-        for part in (folder, folder / "data", folder / "tmp"):
-            part.mkdir()
-            if self._user is not None:
-                os.chown(part, self._user, self._user)
+        self._make(folder, folder / "data", folder / "tmp")
         return folder
+
+    def _make(self, *folders: Path) -> None:
+        """Folders that are the service's own."""
+        for folder in folders:
+            folder.mkdir()
+            if self._user is not None:
+                os.chown(folder, self._user, self._user)
 
     def _environment(self, path: str, data: Path, port: int) -> dict[str, str]:
         """All that a service gets to see of ours."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem
@@ -35,6 +36,7 @@ class Launch:
 
     Attributes:
         user: uid and gid to drop to, or None to stay who we are.
+        data: its ``DATA_DIR``, where it has one.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Launch:
     user: int | None
     host: str
     port: int
+    data: Path | None = None
 
 
 class ProcessService:
@@ -97,7 +100,7 @@ class ProcessService:
         glance = readiness.Glance()
         while (elapsed := time.monotonic() - self._started_at) < within:
             glance = readiness.look(host, port, spec.ready, min(POLL_PATIENCE, within - elapsed + POLL_SECONDS))
-            if glance.status == 200:
+            if spec.is_ready(glance.status):
                 return time.monotonic() - self._started_at
             if self._supervised.wait_exit(POLL_SECONDS) is not None:
                 raise NotStarted(self._ended())
@@ -149,6 +152,25 @@ class ProcessService:
 
     def start_again(self) -> None:
         self._start()
+
+    def put_data(self, path: str, content: bytes) -> None:
+        place = self._data / path
+        place.write_bytes(content)
+        # Whoever it runs as: a service that writes through a link must be able to, or nobody would see that it does.
+        place.chmod(0o666)
+
+    def link_data(self, path: str, target: str) -> None:
+        (self._data / path).symlink_to(self._data / target)
+
+    def read_data(self, path: str) -> bytes | None:
+        place = self._data / path
+        return place.read_bytes() if place.is_file() else None
+
+    @property
+    def _data(self) -> Path:
+        if self._launch.data is None:
+            raise LookupError(f"the service '{self.name}' has no folder for data")
+        return self._launch.data
 
     def close(self) -> None:
         if not self._closed:
