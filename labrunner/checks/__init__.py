@@ -13,8 +13,9 @@ the moment before it was sent and the moment after its answer was read (`Answer.
 """
 
 from labrunner.checks.clock import GRANULARITY, wait, wait_until
-from labrunner.checks.connection import Connection, Reply
+from labrunner.checks.connection import Connection, Reply, raw_request
 from labrunner.checks.http import Answer, Client
+from labrunner.checks.plans import for_all
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
 
@@ -33,6 +34,8 @@ __all__ = [
     "Undecided",
     "exceeded",
     "fail",
+    "for_all",
+    "raw_request",
     "undecided",
     "wait",
     "wait_until",

@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from labrunner.checks import message
 from labrunner.checks.clock import wait
 from labrunner.checks.diary import DIARY
 from labrunner.checks.message import Body, Head, NotHTTP
-from labrunner.checks.verdicts import Broken, Exceeded, Failed
+from labrunner.checks.verdicts import Broken, Exceeded, Failed, fail
 from labrunner.model.outcome import Exchange, Failure, Piece
 from labrunner.model.status import Reason
 from labrunner.rules.text import from_bytes
@@ -79,6 +80,17 @@ class Reply:
         return {part.strip().lower() for part in (self.get(name) or "").split(",") if part.strip()}
 
     @property
+    def line(self) -> str:
+        """Status and its phrase, e.g. ``404 Not Found``."""
+        return _phrase(self.status)
+
+    def expect(self, *statuses: int, why: str) -> Reply:
+        """This answer, when it has one of those statuses; else the check fails."""
+        if self.status not in statuses:
+            fail(self, expected=" or ".join(map(_phrase, statuses)), got=self.line, why=why)
+        return self
+
+    @property
     def says_close(self) -> bool:
         """Whether it tells that the connection ends with it."""
         return "close" in self.tokens("Connection")
@@ -86,6 +98,9 @@ class Reply:
 
 class Connection:
     """One TCP connection to a service. Not for several threads at once.
+
+    Attributes:
+        began: monotonic seconds right before it was asked for.
 
     Args:
         url: ``http://host:port``.
@@ -97,7 +112,7 @@ class Connection:
         assert parts.hostname is not None
         self.host = parts.netloc
         self._name = name
-        self._opened = time.monotonic()
+        self.began = time.monotonic()
         self._pieces: list[Piece] = []
         self._data = b""
         self._arrivals: list[tuple[int, float]] = []
@@ -114,7 +129,6 @@ class Connection:
             failure = Failure("a connection", f"none: {fault.strerror}", "A server accepts whoever comes.")
             raise Broken(failure, Reason.PROTOCOL_ERROR, IDLE_SECONDS) from None
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.opened = time.monotonic()
 
     # --- saying something ----------------------------------------------------------------------------------------
 
@@ -340,7 +354,7 @@ class Connection:
             del self._pieces[KEPT_PIECES // 2]
         cut = max(0, len(data) - KEPT_BYTES)
         kept = data if not cut else data[: KEPT_BYTES // 2] + data[len(data) - KEPT_BYTES // 2 :]
-        self._pieces.append(Piece(round(time.monotonic() - self._opened, 4), is_sent, kept, cut, event))
+        self._pieces.append(Piece(round(time.monotonic() - self.began, 4), is_sent, kept, cut, event))
 
     def _exchange(self, head: Head | None, body: Body | None, answered: float, problem: str = "") -> Exchange:
         line = _REQUEST_LINE.match(self._request)
@@ -374,7 +388,14 @@ class Connection:
         raise Exceeded(self.failure(expected, got, why), deadline)
 
 
-def request(
+def _phrase(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def raw_request(
     target: str,
     *fields: str,
     method: str = "GET",
