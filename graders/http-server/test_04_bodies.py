@@ -74,7 +74,7 @@ def test_fragments(server: Server) -> None:
 
     attempt([len(request) - len(body)])
     attempt([10, len(request) - 5])
-    for_all(plans, attempt, rng=server.rng, examples=40)
+    for_all(plans, attempt, rng=server.rng, examples=25)
 
 
 def test_expect_continue(server: Server) -> None:

@@ -124,7 +124,7 @@ def test_pipelined_mix(server: Server) -> None:
         kinds = strategies.lists(strategies.integers(0, 4), min_size=1, max_size=PIPELINED)
         return strategies.tuples(kinds, strategies.lists(strategies.integers(1, 4000), max_size=8))
 
-    for_all(plans, attempt, rng=server.rng, examples=40)
+    for_all(plans, attempt, rng=server.rng, examples=25)
 
 
 def _request(server: Server, kind: int) -> tuple[str, bytes, bytes]:

@@ -153,4 +153,4 @@ def test_chunk_fragments(server: Server) -> None:
 
     head = request.index(b"\r\n\r\n") + 4
     attempt([head, head + 1, head + 2])
-    for_all(plans, attempt, rng=server.rng, examples=40)
+    for_all(plans, attempt, rng=server.rng, examples=25)

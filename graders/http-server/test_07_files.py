@@ -11,10 +11,12 @@ from urllib.parse import quote
 
 from vocabulary import CLOSE, Server, expect_body, expect_field, expect_type, field, shown
 
-from labrunner.checks import Broken, Connection, Reply, Services, fail, raw_request, wait
+from labrunner.checks import Broken, Connection, Exceeded, Reply, Services, fail, raw_request, wait
 
 FIXDATE = "%a, %d %b %Y %H:%M:%S GMT"
 STRONG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+WATCHED = 0.8
+"""Seconds of reading while others write."""
 NOTICED = 0.15
 """Seconds for the service to notice that a client is gone; only a wrong one is seen better for it."""
 
@@ -154,7 +156,7 @@ def test_whole_states(server: Server) -> None:
     writers = [_Thread(lambda: _write_until(server, name, list(bodies), stop)) for _ in range(2)]
     known: dict[str, bytes] = {}
     try:
-        until = time.monotonic() + 1.2
+        until = time.monotonic() + WATCHED
         while time.monotonic() < until:
             _check_state(server.file(name), bodies, known)
     finally:
@@ -177,12 +179,11 @@ def _check_state(reply: Reply, bodies: set[bytes], known: dict[str, bytes]) -> N
 
 
 def _write_until(server: Server, name: str, bodies: list[bytes], stop: threading.Event) -> None:
-    with server.connect() as connection:
-        number = 0
-        while not stop.is_set():
-            number += 1
-            request = raw_request(f"/files/{name}", method="PUT", body=bodies[number % len(bodies)])
-            connection.send(request).read("PUT").expect(204, why="It replaces a file that is there.")
+    number = 0
+    while not stop.is_set():
+        number += 1
+        reply = server.ask(f"/files/{name}", method="PUT", body=bodies[number % len(bodies)])
+        reply.expect(204, why="It replaces a file that is there.")
 
 
 class _Thread(threading.Thread):
@@ -267,18 +268,15 @@ def test_killed_while_writing(server: Server, services: Services) -> None:
 
 
 def _write_numbered(own: Server, name: str, bodies: list[bytes], acknowledged: list[int]) -> None:
-    with own.connect() as connection:
-        while True:
-            number = acknowledged[0] + 1
-            connection.send(raw_request(f"/files/{name}", method="PUT", body=bodies[number % 3]))
-            try:
-                reply = connection.read_or_end("PUT")
-            except Broken:
-                return
-            if reply is None:
-                return
-            reply.expect(204, why="It replaces a file that is there.")
-            acknowledged[0] = number
+    """Until the service is killed; a request without an answer has an unknown outcome."""
+    while True:
+        number = acknowledged[0] + 1
+        try:
+            reply = own.ask(f"/files/{name}", method="PUT", body=bodies[number % 3])
+        except (Broken, Exceeded):
+            return
+        reply.expect(204, why="It replaces a file that is there.")
+        acknowledged[0] = number
 
 
 def test_many_requests(server: Server) -> None:
