@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING
 
 from labrunner.errors import LabInvalid
-from labrunner.model.lab import Check, Lab, Language, Level, ServiceSpec, Stage, Visibility
+from labrunner.model.lab import Check, ImportRule, Lab, Language, Level, ServiceSpec, Stage, Visibility
 from labrunner.rules.plan import cycle
 from labrunner.rules.toml_text import Document, Table
 
@@ -18,6 +18,13 @@ class Ready(enum.StrEnum):
 
     OK = "ok"
     ANSWERED = "answered"
+
+
+class Packages(enum.StrEnum):
+    """Whether a solution may use what comes neither with its language nor with itself."""
+
+    ANY = "any"
+    NONE = "none"
 
 
 SLUG = r"[a-z0-9][a-z0-9-]{0,63}"
@@ -55,6 +62,7 @@ def read(root: Path, pack: str, name: str) -> Lab:
         manifest=path,
         scaffolds=root / "scaffolds" / name,
         grader=root / "graders" / name,
+        imports=_imports(table.table("imports")) if "imports" in table else {},
     )
     table.done()
     if lab.baseline > lab.points:
@@ -69,6 +77,22 @@ def _languages(table: Table) -> tuple[Language, ...]:
         if name not in known:
             raise table.complain("languages", f"unknown language '{name}'.", f"Known: {', '.join(known)}.")
     return tuple(Language(name) for name in names)
+
+
+def _imports(table: Table) -> dict[Language, ImportRule]:
+    """``[imports]``: the rule that says so, and a table for each language that it binds."""
+    rule = table.text("rule")
+    packages = table.choice("packages", Packages, Packages.ANY) is Packages.ANY
+    rules: dict[Language, ImportRule] = {}
+    for language in (Language.PYTHON, Language.TYPESCRIPT, Language.GO):
+        if language.value in table:
+            row = table.table(language.value)
+            rules[language] = ImportRule(
+                row.texts("forbidden", default=()), row.texts("allowed", default=()), packages, rule
+            )
+            row.done()
+    table.done()
+    return rules
 
 
 def _service(table: Table) -> ServiceSpec:

@@ -93,6 +93,23 @@ class ServiceSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportRule:
+    """What a lab's sources in one language may not bring in.
+
+    Attributes:
+        forbidden: modules, with all below them; a name that ends in ``()`` is a function that needs no import.
+        allowed: modules below a forbidden one that are allowed all the same.
+        packages: whether packages, which come neither with the language nor with the solution, are allowed.
+        rule: id of the contract's rule that says so.
+    """
+
+    forbidden: tuple[str, ...]
+    allowed: tuple[str, ...]
+    packages: bool
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lab:
     """An exercise: stages of checks, and where its three trees lie."""
 
@@ -111,6 +128,7 @@ class Lab:
     manifest: Path
     scaffolds: Path
     grader: Path = field(repr=False)
+    imports: Mapping[Language, ImportRule] = field(default_factory=dict)
 
     @property
     def checks(self) -> tuple[Check, ...]:
