@@ -86,6 +86,9 @@ def test_names(server: Server) -> None:
     files = {name: server.data(30) for name in (*plain, *cased, *temporary, *longest)}
     for name, body in files.items():
         server.put(quote(name, safe=""), body).expect(201, why=f"A file of its own: {name!r}.")
+    # Once more, now that all the names are there that a temporary file might have.
+    files[word] = server.data(30)
+    server.put(word, files[word]).expect(204, why="It was there already.")
     for name, body in files.items():
         expect_body(server.file(quote(name, safe="")), body, f"Each name is a file of its own: {name!r}.")
     encoded = "".join(f"%{byte:02X}" for byte in cased[0].encode())
