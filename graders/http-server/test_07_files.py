@@ -11,12 +11,14 @@ from urllib.parse import quote
 
 from vocabulary import CLOSE, Server, expect_body, expect_field, expect_type, field, shown
 
-from labrunner.checks import Broken, Connection, Exceeded, Reply, Services, fail, raw_request, wait
+from labrunner.checks import Connection, Reply, Services, fail, raw_request, wait
 
 FIXDATE = "%a, %d %b %Y %H:%M:%S GMT"
 STRONG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 WATCHED = 0.8
 """Seconds of reading while others write."""
+KILLS = 3
+LONGEST_BEFORE_KILL = 0.03
 NOTICED = 0.15
 """Seconds for the service to notice that a client is gone; only a wrong one is seen better for it."""
 
@@ -255,31 +257,20 @@ def test_killed_while_writing(server: Server, services: Services) -> None:
     """HS-28: a kill in the middle of a PUT leaves the state before it or the one after."""
     own = Server(services.start(), server.rng)
     name = server.word()
-    bodies = [server.word(16).encode() * 30_000 for _ in range(3)]
-    own.put(name, bodies[0])
-    acknowledged = [0]
-    writer = _Thread(lambda: _write_numbered(own, name, bodies, acknowledged))
-    wait(server.rng.uniform(0.1, 0.4))
-    own.service.kill()
-    writer.join()
-    own.service.restart()
-    done = acknowledged[0]
-    reply = own.file(name).expect(200, why="The file was there before the kill.")
-    if reply.content not in {bodies[done % 3], bodies[(done + 1) % 3]}:
-        why = "The last acknowledged PUT, or the one that was under way, as a whole."
-        fail(reply, expected=f"the state of PUT number {done} or {done + 1}", got=shown(reply.content), why=why)
-
-
-def _write_numbered(own: Server, name: str, bodies: list[bytes], acknowledged: list[int]) -> None:
-    """Until the service is killed; a request without an answer has an unknown outcome."""
-    while True:
-        number = acknowledged[0] + 1
-        try:
-            reply = own.ask(f"/files/{name}", method="PUT", body=bodies[number % 3])
-        except (Broken, Exceeded):
-            return
-        reply.expect(204, why="It replaces a file that is there.")
-        acknowledged[0] = number
+    old = server.word(16).encode() * 30_000
+    own.put(name, old)
+    for _ in range(KILLS):
+        new = server.word(16).encode() * 30_000
+        with own.connect() as connection:
+            connection.send(raw_request(f"/files/{name}", method="PUT", body=new))
+            wait(server.rng.uniform(0.0, LONGEST_BEFORE_KILL))
+            own.service.kill()
+        own.service.restart()
+        why = "The file was there before the kill; a PUT without an answer was carried out as a whole, or not at all."
+        reply = own.file(name).expect(200, why=why)
+        if reply.content not in {old, new}:
+            fail(reply, expected="the state before the PUT or the one after", got=shown(reply.content), why=why)
+        old = reply.content
 
 
 def test_many_requests(server: Server) -> None:

@@ -14,6 +14,7 @@ from labrunner.model.outcome import Failure
 from labrunner.model.status import Status
 from labrunner.reports import curl
 from labrunner.rules import transcript
+from labrunner.rules.replayable import replayable
 from labrunner.rules.text import printable, shorten
 
 if TYPE_CHECKING:
@@ -184,6 +185,9 @@ class _Page:
             yield self._labelled("Hidden", Text(f"{check.outcome.reason}; what exactly was asked is not told"))
         yield self._labelled("Hint", Text(f"lab hint {check.id}", style="cyan"))
         yield self._labelled("Again", Text(f"lab test {check.id} --seed {self._result.seed}", style="cyan"))
+        numbers = {failed.id: number for number, failed in enumerate(replayable(self._result), start=1)}
+        if check.id in numbers:
+            yield self._labelled("Replay", Text(f"lab replay {numbers[check.id]}", style="cyan"))
 
     def _failure(self, failure: Failure) -> Iterator[RenderableType]:
         yield self._labelled("Expected", _safe(failure.expected))

@@ -68,7 +68,7 @@ class Store:
                 return None
             with self.path(name).open("wb") as file:
                 for start in range(0, len(body), 65536):
-                    time.sleep(0.003)
+                    time.sleep(0.01)
                     file.write(body[start : start + 65536])
                     file.flush()
             return old is None
