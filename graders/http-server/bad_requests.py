@@ -78,7 +78,9 @@ HOSTS = (
     Case("no Host", "3.2", get(host="")),
     Case("two equal Hosts", "3.2", get("Host: lab")),
     Case("two Hosts in other case", "3.2", get("hOST: other")),
-    Case("no Host in a request with a target in absolute-form", "3.2.2", get(host="", start="GET http://lab/ HTTP/1.1")),
+    Case(
+        "no Host in a request with a target in absolute-form", "3.2.2", get(host="", start="GET http://lab/ HTTP/1.1")
+    ),
 )
 FIELDS = (
     Case("a space before the colon", "5.1", get("X-A : 1")),

@@ -57,4 +57,6 @@ def test_length(server: Server) -> None:
         if reply.body.framing == "close":
             fail(reply, expected="Content-Length, or the chunked coding", got="neither", why=why)
         if more := connection.peek(AFTER_THE_ANSWER):
-            fail(connection, expected=f"{len(reply.content)} bytes of body", got=f"further bytes: {more[:40]!r}", why=why)
+            fail(
+                connection, expected=f"{len(reply.content)} bytes of body", got=f"further bytes: {more[:40]!r}", why=why
+            )

@@ -65,7 +65,9 @@ def test_fragments(server: Server) -> None:
     def attempt(places: list[int]) -> None:
         with server.connect() as connection:
             connection.send(*cut(request, places), gap=BETWEEN_PIECES)
-            expect_body(connection.read(deadline=SOON), body, "TCP is a stream: a read may return any part of a request.")
+            expect_body(
+                connection.read(deadline=SOON), body, "TCP is a stream: a read may return any part of a request."
+            )
 
     def plans() -> Any:
         from hypothesis import strategies  # noqa: PLC0415 - loaded by the checks that use it

@@ -55,9 +55,13 @@ def test_if_match(server: Server) -> None:
     for value in (OTHER, f"W/{tag}", f'"x{tag[1:]}'):
         server.ask(f"/files/{name}", f"If-Match: {value}", method="PUT", body=b"z").expect(412, why=why)
         expect_body(server.file(name), body, "A refused PUT changes nothing.")
-    server.ask(f"/files/{server.word()}", "If-Match: *", method="PUT", body=b"z").expect(412, why="There is no such file.")
+    server.ask(f"/files/{server.word()}", "If-Match: *", method="PUT", body=b"z").expect(
+        412, why="There is no such file."
+    )
     for value in (tag, "*"):
-        server.ask(f"/files/{name}", f"If-Match: {value}", method="PUT", body=body).expect(204, why="It is the state meant.")
+        server.ask(f"/files/{name}", f"If-Match: {value}", method="PUT", body=body).expect(
+            204, why="It is the state meant."
+        )
         tag = field(server.file(name), "ETag", "A file has one.")
     listed = server.ask(f"/files/{name}", f"If-Match: {OTHER}, {tag}", method="PUT", body=b"new")
     listed.expect(204, why="One of the tags in the list is the state's.")
@@ -148,14 +152,18 @@ def test_gzip(server: Server) -> None:
             expect_gzip(reply, body, f"Accept-Encoding: {value} takes gzip.")
             if reply.get("ETag") == plain.get("ETag"):
                 why = "Other bytes, another ETag: a range of one is no range of the other."
-                fail(plain, reply, expected="another ETag than the plain one", got=f"ETag: {reply.get('ETag')}", why=why)
+                fail(
+                    plain, reply, expected="another ETag than the plain one", got=f"ETag: {reply.get('ETag')}", why=why
+                )
 
 
 def test_gzip_refused(server: Server) -> None:
     """HS-32: a client that does not take gzip is not given it."""
     name, body = compressible(server, 3000)
     for value in ("gzip;q=0", "identity", "gzip;q=0, *", "deflate", "gzip;q=0.000, deflate"):
-        reply = expect_body(server.file(name, f"Accept-Encoding: {value}"), body, f"Accept-Encoding: {value} has no gzip.")
+        reply = expect_body(
+            server.file(name, f"Accept-Encoding: {value}"), body, f"Accept-Encoding: {value} has no gzip."
+        )
         if reply.get("Content-Encoding"):
             fail(reply, expected="no Content-Encoding", got=str(reply.get("Content-Encoding")), why="It is plain.")
 

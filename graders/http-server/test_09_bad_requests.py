@@ -45,7 +45,9 @@ def expect_closed(connection: Connection, reply: Reply, why: str) -> None:
     """The refusal is the last that is sent."""
     connection.end(within=CLOSED_WITHIN, why=why)
     if not reply.says_close:
-        fail(reply, expected="Connection: close in a refusal", got="none", why="Whoever closes after an answer says so.")
+        fail(
+            reply, expected="Connection: close in a refusal", got="none", why="Whoever closes after an answer says so."
+        )
 
 
 def _section(case: Case) -> str:

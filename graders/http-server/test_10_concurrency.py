@@ -8,7 +8,18 @@ import time
 
 from vocabulary import Server, expect_body
 
-from labrunner.checks import GRANULARITY, Connection, Service, Services, exceeded, fail, raw_request, undecided, wait, wait_until
+from labrunner.checks import (
+    GRANULARITY,
+    Connection,
+    Service,
+    Services,
+    exceeded,
+    fail,
+    raw_request,
+    undecided,
+    wait,
+    wait_until,
+)
 
 KEEP_ALIVE_MS = 700
 HEADER_MS = 900
@@ -37,7 +48,9 @@ def expect_prompt(server: Server, why: str) -> None:
             reply = expect_body(connection.send(raw_request("/")).read(), b"ok\n", why)
             took = reply.answered - reply.sent
             if took > PROMPT:
-                exceeded(reply, deadline=PROMPT, expected="an answer within 0.5 s", got=f"one after {took:.2f} s", why=why)
+                exceeded(
+                    reply, deadline=PROMPT, expected="an answer within 0.5 s", got=f"one after {took:.2f} s", why=why
+                )
 
 
 def expect_left(connection: Connection, since: float, soonest: float, latest: float, why: str) -> None:
@@ -192,5 +205,7 @@ def test_in_flight(server: Server, services: Services) -> None:
         reply = slow.read_or_end()
         if reply is None:
             # That it was not begun within this time proves nothing while the machine is stalled.
-            exceeded(slow, deadline=BEFORE_THE_SIGNAL, expected="200 to a /slow in flight at SIGTERM", got="nothing", why=why)
+            exceeded(
+                slow, deadline=BEFORE_THE_SIGNAL, expected="200 to a /slow in flight at SIGTERM", got="nothing", why=why
+            )
         expect_body(reply, b"ok\n", why)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import string
@@ -116,4 +117,4 @@ def json_object(reply: Reply, why: str) -> dict[str, Any]:
 def cut(data: bytes, places: Sequence[int]) -> list[bytes]:
     """`data` in pieces, cut at these places."""
     edges = [0, *sorted({place for place in places if 0 < place < len(data)}), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(edges)]

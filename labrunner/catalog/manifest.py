@@ -13,6 +13,7 @@ from labrunner.rules.toml_text import Document, Table
 if TYPE_CHECKING:
     from pathlib import Path
 
+
 class Ready(enum.StrEnum):
     """Which answer says that a service is ready."""
 

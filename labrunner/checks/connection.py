@@ -9,7 +9,7 @@ import struct
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Self
 from urllib.parse import urlsplit
 
 from labrunner.checks import message
@@ -173,7 +173,7 @@ class Connection:
         DIARY.note_exchange(0.0)
         self._socket.close()
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -197,7 +197,9 @@ class Connection:
         """
         reply = self.read_or_end(method, deadline=deadline)
         if reply is None:
-            got = "the connection was reset" if self._ended == "reset" else "the connection was closed without an answer"
+            got = (
+                "the connection was reset" if self._ended == "reset" else "the connection was closed without an answer"
+            )
             failure = self.failure("a complete answer", got, "Each request gets one complete answer.")
             raise Broken(failure, Reason.PROTOCOL_ERROR, IDLE_SECONDS)
         return reply
@@ -212,8 +214,6 @@ class Connection:
                 reply = self._take(method, tuple(interim), until, deadline)
                 if reply is None or reply.status >= 200:
                     return reply
-                if reply.status == 101:
-                    raise NotHTTP("101 Switching Protocols, but nobody asked for another protocol")
                 interim.append(reply.head)
         except NotHTTP as fault:
             failure = self.failure("a valid HTTP/1.1 answer", str(fault), "Clients must be able to read it.")

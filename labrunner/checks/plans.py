@@ -7,7 +7,7 @@ and `lab replay` sends it again.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from labrunner.checks.verdicts import Undecided, Verdict
 
@@ -66,7 +66,7 @@ def for_all(
         raise trial.smallest
 
 
-class _Trial:
+class _Trial(Generic[Plan]):
     def __init__(self, attempt: Callable[[Plan], None]) -> None:
         self._attempt = attempt
         self._until = 0.0

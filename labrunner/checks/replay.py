@@ -66,9 +66,7 @@ class _Bytes:
                     # What the grader had read before it went on, it waits for again.
                     wanted += len(piece.data) + piece.cut
             self._listen(until=time.monotonic() + max(LAST_WORDS, self._silence()), wanted=wanted, is_last=True)
-        return Exchange(
-            exchange.method, exchange.target, (), "", sent, time.monotonic(), transcript=tuple(self._told)
-        )
+        return Exchange(exchange.method, exchange.target, (), "", sent, time.monotonic(), transcript=tuple(self._told))
 
     def _silence(self) -> float:
         """How long the last piece was waited for, then."""
@@ -90,7 +88,9 @@ class _Bytes:
         while not self._ended:
             now = time.monotonic()
             is_complete = self._came >= wanted
-            if now >= (until if is_complete else patience) or (is_last and is_complete and self._came and now >= heard + QUIET):
+            if now >= (until if is_complete else patience) or (
+                is_last and is_complete and self._came and now >= heard + QUIET
+            ):
                 return
             readable, _, _ = select.select([self._socket], [], [], 0.02)
             if readable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from labrunner.rules.imports.found import Import
@@ -41,9 +42,7 @@ def _loaded(found: Sequence[Token]) -> Iterator[Import]:
 
 
 def _functions(found: Sequence[Token]) -> Iterator[Import]:
-    own = {
-        after.value for before, after in zip(found, found[1:], strict=False) if before.value in _DECLARING
-    }
+    own = {after.value for before, after in itertools.pairwise(found) if before.value in _DECLARING}
     for place, token in enumerate(found):
         if token.kind is not Kind.WORD or _value(found, place + 1) not in {"(", "=", ";", ")", ",", "."}:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,53 @@ SCANNERS = {
 }
 """Endings of a language's sources, and what reads them."""
 NODE = frozenset(
-    """assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel dns domain events
-    fs http http2 https inspector module net os path perf_hooks process punycode querystring readline repl sea sqlite stream
-    string_decoder sys test timers tls trace_events tty url util v8 vm wasi worker_threads zlib""".split()
+    [
+        "assert",
+        "async_hooks",
+        "buffer",
+        "child_process",
+        "cluster",
+        "console",
+        "constants",
+        "crypto",
+        "dgram",
+        "diagnostics_channel",
+        "dns",
+        "domain",
+        "events",
+        "fs",
+        "http",
+        "http2",
+        "https",
+        "inspector",
+        "module",
+        "net",
+        "os",
+        "path",
+        "perf_hooks",
+        "process",
+        "punycode",
+        "querystring",
+        "readline",
+        "repl",
+        "sea",
+        "sqlite",
+        "stream",
+        "string_decoder",
+        "sys",
+        "test",
+        "timers",
+        "tls",
+        "trace_events",
+        "tty",
+        "url",
+        "util",
+        "v8",
+        "vm",
+        "wasi",
+        "worker_threads",
+        "zlib",
+    ]
 )
 """Modules that come with Node."""
 
@@ -75,7 +120,7 @@ def _is_package(module: str, language: Language, own: frozenset[str]) -> bool:
 def in_command(rule: ImportRule, language: Language, command: Iterable[str]) -> Iterator[tuple[str, int, str]]:
     """``python -m http.server`` as the solution's own command."""
     words = list(command)
-    for flag, module in zip(words, words[1:], strict=False):
+    for flag, module in itertools.pairwise(words):
         name = module.partition(" ")[0]
         if language is Language.PYTHON and flag == "-m" and any(_is_below(name, each, ".") for each in rule.forbidden):
             yield "solution.toml", 1, name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from typing import TYPE_CHECKING
 
 from labrunner.rules.imports.found import Import
@@ -30,8 +31,8 @@ def _of(node: ast.AST) -> Iterator[Import]:
                 yield Import(node.lineno, name.name)
         case ast.ImportFrom():
             for name in node.names:
-                module = f"{node.module}.{name.name}" if node.module else name.name
-                yield Import(node.lineno, module, is_own=node.level > 0)
+                full = f"{node.module}.{name.name}" if node.module else name.name
+                yield Import(node.lineno, full, is_own=node.level > 0)
         case ast.Call():
             yield from _of_call(node)
         case ast.Subscript(value=ast.Attribute(attr="modules")):
@@ -57,7 +58,7 @@ def _of_call(node: ast.Call) -> Iterator[Import]:
 def _of_command(node: ast.List | ast.Tuple) -> Iterator[Import]:
     """``[..., "-m", "http.server", ...]`` is a command that runs a module."""
     words = [_fixed(element) for element in node.elts]
-    for flag, module in zip(words, words[1:], strict=False):
+    for flag, module in itertools.pairwise(words):
         if flag == "-m" and module:
             yield Import(node.lineno, module)
 

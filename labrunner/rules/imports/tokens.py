@@ -39,10 +39,26 @@ _WORD = r"[A-Za-z_$][\w$]*"
 _NUMBER = r"[0-9][\w.]*"
 _QUOTED = r'"(?:\\.|[^"\\\n])*"|' + r"'(?:\\.|[^'\\\n])*'"
 _REGEX = r"/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\[\n])+/[a-z]*"
-_TOKEN = re.compile(rf"(?P<skip>\s+|{_COMMENT})|(?P<word>{_WORD})|(?P<number>{_NUMBER})|(?P<quoted>{_QUOTED})", re.DOTALL)
+_TOKEN = re.compile(
+    rf"(?P<skip>\s+|{_COMMENT})|(?P<word>{_WORD})|(?P<number>{_NUMBER})|(?P<quoted>{_QUOTED})", re.DOTALL
+)
 _PATTERN = re.compile(_REGEX)
 _AFTER_VALUE = {")", "]", "}"}
-_BEFORE_PATTERN = {"return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "else", "do", "await", "yield"}
+_BEFORE_PATTERN = {
+    "return",
+    "typeof",
+    "case",
+    "in",
+    "of",
+    "delete",
+    "void",
+    "throw",
+    "new",
+    "else",
+    "do",
+    "await",
+    "yield",
+}
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]+)\}|(.))", re.DOTALL)
 
 

@@ -153,7 +153,7 @@ class Container(DockerContainer):
         """Run a short command inside; its exit code, and what it writes to both streams."""
         with told():
             done = self.exec(list(command))
-        return int(done.exit_code), bytes(done.output)
+        return done.exit_code or 0, bytes(done.output)
 
     def run_inside(self, command: Sequence[str]) -> str:
         """What a short command inside writes; empty when it cannot be run (best effort, for diagnosis)."""

@@ -50,9 +50,8 @@ def is_unchanged(request: Request, tag: str, modified: int) -> bool:
 def allows(request: Request, old: File | None) -> bool:
     """Whether the conditions of a PUT let it replace `old`."""
     wanted = request.get("if-match")
-    if wanted is not None:
-        if old is None or (wanted.strip() != "*" and old.tag not in TAG.findall(wanted)):
-            return False
+    if wanted is not None and (old is None or (wanted.strip() != "*" and old.tag not in TAG.findall(wanted))):
+        return False
     unwanted = request.get("if-none-match")
     if unwanted is not None and old is not None:
         return unwanted.strip() != "*" and weak(old.tag) not in {weak(each) for each in TAG.findall(unwanted)}
