@@ -130,6 +130,9 @@ class FakeRuntime:
     def witness(self) -> FakeWitness:
         return FakeWitness(self.delay)
 
+    def abandon(self) -> None:
+        self.close()
+
     def close(self) -> None:
         self.closed = True
         for service in self.services:

@@ -15,6 +15,7 @@ from labrunner.checks import (
     Services,
     exceeded,
     fail,
+    note_deadline,
     raw_request,
     undecided,
     wait,
@@ -47,6 +48,7 @@ def expect_prompt(server: Server, why: str) -> None:
         with server.connect() as connection:
             reply = expect_body(connection.send(raw_request("/")).read(), b"ok\n", why)
             took = reply.answered - reply.sent
+            note_deadline(took, PROMPT)
             if took > PROMPT:
                 exceeded(
                     reply, deadline=PROMPT, expected="an answer within 0.5 s", got=f"one after {took:.2f} s", why=why

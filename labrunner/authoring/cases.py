@@ -6,8 +6,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labrunner.errors import LabInvalid
-from labrunner.model.validation import CaseKind
+from labrunner.errors import LabError, LabInvalid
+from labrunner.model.validation import CaseKind, Problem
 from labrunner.rules.toml_text import Document
 from labrunner.solution import manifest, scaffold
 
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from labrunner.model.lab import Lab, Language
+    from labrunner.rules.toml_text import Table
 
 MUTANT_FILE = "mutant.toml"
+LEAST_SHARE, MOST_SHARE = 0.05, 0.999
+"""Of the runs in which a race is caught: below, nobody would see it; above, it is no race."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,10 @@ class Case:
         base: the solution directory it begins with.
         overlay: a folder whose files replace those of `base`, or None.
         language: set for scaffolds, whose ``solution.toml`` is written by the program.
+        about: what a learner got wrong, in a sentence.
         breaks: ids of the checks that must fail it.
         may_break: ids of further checks that may, each for a stated reason.
+        caught: the share of runs in which a race is caught; None for what is caught in every run.
     """
 
     kind: CaseKind
@@ -37,8 +42,15 @@ class Case:
     base: Path
     overlay: Path | None = None
     language: Language | None = None
+    about: str = ""
     breaks: tuple[str, ...] = ()
     may_break: tuple[str, ...] = ()
+    caught: float | None = None
+
+    @property
+    def id(self) -> str:
+        """``kind/name``, as it is asked for."""
+        return f"{self.kind}/{self.name}"
 
 
 def find(lab: Lab) -> list[Case]:
@@ -47,20 +59,39 @@ def find(lab: Lab) -> list[Case]:
     Raises:
         LabInvalid: one that must be there is missing, or a ``mutant.toml`` is wrong.
     """
-    cases = [Case(CaseKind.SCAFFOLD, item.value, lab.scaffolds / item.value, language=item) for item in lab.languages]
-    cases += [Case(CaseKind.REFERENCE, item.value, lab.grader / "references" / item.value) for item in lab.languages]
-    for case in cases:
-        if not case.base.is_dir():
-            raise LabInvalid(
-                f"The lab '{lab.id}' has no {case.kind} in {case.name}: {case.base} is missing.", "Write it."
-            )
-    cases += [Case(CaseKind.ACCEPTED, path.name, path) for path in _folders(lab.grader / "accepted")]
-    cases += [_mutant(lab, path) for path in _folders(lab.grader / "mutants")]
-    return cases
+    found, problems = look(lab)
+    if problems:
+        raise LabInvalid(problems[0].text, problems[0].next)
+    return found
 
 
-def _folders(parent: Path) -> list[Path]:
-    return sorted(path for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
+def look(lab: Lab) -> tuple[list[Case], list[Problem]]:
+    """Those that are in order, and what is wrong with the others."""
+    wanted = [Case(CaseKind.SCAFFOLD, item.value, lab.scaffolds / item.value, language=item) for item in lab.languages]
+    wanted += [Case(CaseKind.REFERENCE, item.value, lab.grader / "references" / item.value) for item in lab.languages]
+    found = [case for case in wanted if case.base.is_dir()]
+    problems = [_missing(lab, case) for case in wanted if not case.base.is_dir()]
+    for grader in lab.graders:
+        found += [Case(CaseKind.ACCEPTED, path.name, path) for path in folders(grader / "accepted")]
+    # A pack that extends a lab proves its own checks; the mutants of the lab are proved where they are written.
+    for path in folders(lab.graders[-1] / "mutants"):
+        try:
+            found.append(_mutant(lab, path))
+        except LabError as fault:
+            problems.append(Problem(fault.message, fault.hint))
+    return found, problems
+
+
+def _missing(lab: Lab, case: Case) -> Problem:
+    part = f"graders/{lab.id}/references" if case.kind is CaseKind.REFERENCE else f"scaffolds/{lab.id}"
+    advice = f"Write it, or type `lab new {lab.id} --pack DIR --lang {case.name}` elsewhere and copy what it makes."
+    return Problem(f"{part}/{case.name} is missing, but lab.toml offers the lab in {case.name}.", advice)
+
+
+def folders(parent: Path) -> list[Path]:
+    """Folders in `parent`, sorted; none when it is not there."""
+    paths = parent.iterdir() if parent.is_dir() else ()
+    return sorted(path for path in paths if path.is_dir() and not path.name.startswith((".", "__pycache__")))
 
 
 def _mutant(lab: Lab, folder: Path) -> Case:
@@ -70,25 +101,51 @@ def _mutant(lab: Lab, folder: Path) -> Case:
         table = Document(path.read_bytes(), name, LabInvalid).root
     except OSError as fault:
         raise LabInvalid(f"{name} cannot be read: {fault.strerror}.", "Each mutant says what it breaks.") from None
-    table.text("about")
-    base = lab.grader / table.text("of", default=f"references/{lab.languages[0]}")
+    about = table.text("about")
+    of = table.text("of", default=f"references/{lab.languages[0]}")
+    base = lab.grader / of
     breaks = table.texts("breaks", least=1)
-    may_break = table.table("may_break").keys() if "may_break" in table else ()
+    caught = table.number("caught", LEAST_SHARE, MOST_SHARE) if "caught" in table else None
+    may_break = _may_break(table)
     table.done()
     known = {check.id for check in lab.checks}
-    for check in (*breaks, *may_break):
-        if check not in known:
-            raise table.complain("breaks", f"there is no check '{check}'.", "Name checks as stage/slug.")
+    for key, checks in (("breaks", breaks), ("may_break", may_break)):
+        for check in checks:
+            if check not in known:
+                raise table.complain(key, f"there is no check '{check}'.", "Name checks as stage/slug.")
     if not base.is_dir():
-        raise table.complain("of", f"there is no folder {base}.", "Name a reference, e.g. references/python.")
-    if not _files(folder):
+        raise table.complain(
+            "of", f"there is no folder graders/{lab.id}/{of}.", "Name a reference, e.g. references/python."
+        )
+    _refuse_stale(name, base, folder)
+    return Case(CaseKind.MUTANT, folder.name, base, folder, None, about, breaks, may_break, caught)
+
+
+def _may_break(table: Table) -> tuple[str, ...]:
+    """Checks, each with its reason."""
+    if "may_break" not in table:
+        return ()
+    reasons = table.table("may_break")
+    for check in reasons.keys():
+        reasons.text(check, form="the reason, in a sentence")
+    return reasons.keys()
+
+
+def _refuse_stale(name: str, base: Path, folder: Path) -> None:
+    changed = _files(folder)
+    if not changed:
         raise LabInvalid(f"{name}: the mutant changes no file of {base.name}.", "Put the files that differ beside it.")
-    for changed in _files(folder):
-        if not (base / changed).is_file():
+    for each in changed:
+        if not (base / each).is_file():
             raise LabInvalid(
-                f"{name}: {changed} replaces nothing in {base.name}.", "The overlay is stale: make it anew."
+                f"{name}: {each} replaces nothing in {base.parent.name}/{base.name}.",
+                "The overlay is stale: make it anew from the reference's files.",
             )
-    return Case(CaseKind.MUTANT, folder.name, base, folder, breaks=breaks, may_break=may_break)
+        if (base / each).read_bytes() == (folder / each).read_bytes():
+            raise LabInvalid(
+                f"{name}: {each} is the same as in {base.parent.name}/{base.name}.",
+                "Remove it: an overlay holds only the files that differ.",
+            )
 
 
 def _files(overlay: Path) -> list[str]:

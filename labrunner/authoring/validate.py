@@ -9,136 +9,94 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labrunner.authoring import cases as authors
-from labrunner.catalog.rulebook import rules
+from labrunner.authoring import sections
+from labrunner.authoring.judging import Tally
+from labrunner.authoring.trees import misplaced, out_of_step
 from labrunner.model.status import Status
-from labrunner.model.validation import CaseKind, CaseReport, LabReport
+from labrunner.model.validation import CaseKind, LabReport, Section
 from labrunner.solution import manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from labrunner.authoring.cases import Case
+    from labrunner.authoring.wanted import Wanted
     from labrunner.model.lab import Lab
-    from labrunner.model.result import CheckResult, Result
+    from labrunner.model.result import Result
     from labrunner.model.solution import Solution
+    from labrunner.model.validation import CaseReport
 
-MOST_UNDECIDED = 0.05
-"""Share of the verdicts on correct solutions that may be inconclusive, also under load."""
-_FAILING = {Status.FAILED, Status.LIMIT}
+    Grade = Callable[[Solution, str, tuple[str, ...]], Result]
+
+MOST_TRIES = 3
+"""So often is a mutant graded while a check that must fail it is inconclusive: that is no evidence, for nothing."""
 
 
-def validate(
-    lab: Lab, grade: Callable[[Solution, str], Result], *, runs: int, seed: str, jobs: int
-) -> Iterator[CaseReport | LabReport]:
-    """Grade all of a lab's own solutions; yields each case's report as it comes, and the lab's at the end.
+def validate(lab: Lab, held: tuple[str, ...], grade: Grade, wanted: Wanted, kept: dict[str, CaseReport],
+             transcripts: Callable[[], Section | None] = lambda: None) -> Iterator[CaseReport | LabReport]:  # fmt: skip
+    """Grade a lab's own solutions; yields each one's report as it comes, and the lab's at the end.
 
     Args:
         lab: what to prove.
-        grade: grades a solution in full, with a seed.
-        runs: how often references and accepted solutions are graded; scaffold and mutants once.
-        seed: the runs' own seeds are derived from it.
-        jobs: cases at once.
-
-    Raises:
-        LabInvalid: something is missing.
+        held: ids of the checks that its graders hold.
+        grade: grades a solution with a seed, by some of the checks.
+        wanted: how much, and how often.
+        kept: reports of an earlier validation that need not be made again, by the case's id.
+        transcripts: compares what learners see; None when there is nothing to compare.
     """
-    found = authors.find(lab)
-    reports: dict[str, CaseReport] = {}
-    pool = ThreadPoolExecutor(jobs, thread_name_prefix="validate")
-    try:
-        futures = {pool.submit(_report, lab, case, grade, runs, seed): case for case in found}
-        for future in as_completed(futures):
-            case = futures[future]
-            reports[f"{case.kind}/{case.name}"] = report = future.result()
+    began = time.monotonic()
+    found, of_cases = authors.look(lab)
+    apart = list(out_of_step(lab, held))
+    chosen = wanted.chosen(found)
+    reports = {case.id: kept[case.id] for case in chosen if case.id in kept}
+    # Where the graders and the manifest name different checks, every run would say that and nothing else.
+    if not apart:
+        for report in _graded(lab, [case for case in chosen if case.id not in reports], grade, wanted):
+            reports[report.id] = report
             yield report
+    ordered = tuple(reports[case.id] for case in chosen if case.id in reports)
+    told = transcripts() if ordered else None
+    rows = [
+        sections.manifest(lab, misplaced(lab)),
+        sections.sync(lab, [*apart, *of_cases]),
+        *sections.of_cases(lab, found, ordered, wanted),
+        sections.rules(lab),
+        *([told] if told else []),
+    ]
+    yield LabReport(
+        lab.name, lab.version, wanted.runtime, wanted.mode.value, wanted.seed, time.monotonic() - began,
+        tuple(check.id for check in lab.checks), tuple(rows), ordered,
+    )  # fmt: skip
+
+
+def _graded(lab: Lab, cases: Sequence[Case], grade: Grade, wanted: Wanted) -> Iterator[CaseReport]:
+    pool = ThreadPoolExecutor(wanted.jobs, thread_name_prefix="validate")
+    try:
+        futures = [pool.submit(_report, lab, case, grade, wanted) for case in cases]
+        for future in as_completed(futures):
+            yield future.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-    ordered = tuple(reports[f"{case.kind}/{case.name}"] for case in found)
-    yield LabReport(lab.id, ordered, (*_never_failed(lab, ordered), *_too_undecided(ordered), *_unwritten_rules(lab)))
 
 
-def _report(lab: Lab, case: Case, grade: Callable[[Solution, str], Result], runs: int, seed: str) -> CaseReport:
+def _report(lab: Lab, case: Case, grade: Grade, wanted: Wanted) -> CaseReport:
     began = time.monotonic()
-    repeats = runs if case.kind in {CaseKind.REFERENCE, CaseKind.ACCEPTED} else 1
+    tally = Tally(lab, case, wanted)
     with tempfile.TemporaryDirectory(prefix="lab-validate-") as folder:
         solution = manifest.read(authors.lay_out(case, lab, Path(folder) / "solution"))
-        results = [grade(solution, f"{seed}.{case.kind}.{case.name}.{number}") for number in range(repeats)]
-    problems = [f"{problem} (seed {result.seed})" for result in results for problem in _problems(lab, case, result)]
-    checks = [check for result in results for check in result.checks]
-    return CaseReport(
-        case.kind,
-        case.name,
-        repeats,
-        time.monotonic() - began,
-        tuple(dict.fromkeys(problems)),
-        killed_by=tuple(dict.fromkeys(check.id for check in checks if check.status in _FAILING)),
-        inconclusive=sum(check.status is Status.INCONCLUSIVE for check in checks),
-        verdicts=len(checks),
-    )
+        for number in range(wanted.times(case)):
+            asked = wanted.asked(lab, case) if number == 0 else wanted.again(lab, case) or wanted.asked(lab, case)
+            tally.add(_run(case, solution, asked, grade, wanted, number))
+            if tally.hindered:
+                break
+    return tally.report(time.monotonic() - began)
 
 
-def _problems(lab: Lab, case: Case, result: Result) -> Iterator[str]:
-    if result.problem:
-        yield result.problem
-        return
-    for check in result.checks:
-        if check.status is Status.ERRORED:
-            yield f"{check.id} errored: {check.outcome.note}"
-    if result.startup is not None:
-        failure = result.startup.failure
-        yield f"it does not start: {failure.got}. {' / '.join(failure.log[-3:])}"
-    elif case.kind is CaseKind.SCAFFOLD:
-        if result.score.earned != lab.baseline:
-            passed = [check.id for check in result.checks if check.status is Status.PASSED]
-            yield f"it earns {result.score.earned} points, not the baseline of {lab.baseline} (passed: {', '.join(passed)})"
-    elif case.kind is CaseKind.MUTANT:
-        yield from _of_mutant(case, result.checks)
-    else:
-        yield from (_told(check) for check in result.checks if check.status in _FAILING)
-
-
-def _of_mutant(case: Case, checks: Sequence[CheckResult]) -> Iterator[str]:
-    by_id = {check.id: check for check in checks}
-    for wanted in case.breaks:
-        status = by_id[wanted].status
-        if status not in _FAILING:
-            yield f"{wanted} must fail it, but is {status}{_blockers(by_id[wanted])}"
-    for check in checks:
-        if check.status in _FAILING and check.id not in {*case.breaks, *case.may_break}:
-            yield f"an unexpected kill: {_told(check)}"
-
-
-def _blockers(check: CheckResult) -> str:
-    blocked_by = check.outcome.blocked_by
-    return f" by {', '.join(blocked_by)}" if blocked_by else ""
-
-
-def _told(check: CheckResult) -> str:
-    failure = check.outcome.failure
-    evidence = f"expected {failure.expected}, got {failure.got}" if failure else "no evidence"
-    return f"{check.id} {check.status} ({check.outcome.reason}): {evidence}"
-
-
-def _never_failed(lab: Lab, reports: Sequence[CaseReport]) -> Iterator[str]:
-    """Checks that no mutant fails: nothing proves that they can."""
-    killers = {check for report in reports if report.kind is CaseKind.MUTANT for check in report.killed_by}
-    for check in lab.checks:
-        if check.id not in killers:
-            yield f"{check.id}: no mutant fails it, so nothing proves that it can fail."
-
-
-def _too_undecided(reports: Sequence[CaseReport]) -> Iterator[str]:
-    """Correct solutions must get verdicts, also on a busy machine."""
-    good = [report for report in reports if report.kind in {CaseKind.REFERENCE, CaseKind.ACCEPTED}]
-    unsure, verdicts = sum(report.inconclusive for report in good), sum(report.verdicts for report in good)
-    if unsure > verdicts * MOST_UNDECIDED:
-        yield f"{unsure} of {verdicts} verdicts on correct solutions are inconclusive; at most 1 in 20 may be."
-
-
-def _unwritten_rules(lab: Lab) -> Iterator[str]:
-    """Rules that a check cites, but that a learner cannot read."""
-    written = rules(lab)
-    for check in lab.checks:
-        for rule in check.rules:
-            if rule not in written:
-                yield f"{check.id} cites the rule {rule}, which README.md does not have as a heading."
+def _run(case: Case, solution: Solution, asked: tuple[str, ...], grade: Grade, wanted: Wanted, number: int) -> Result:
+    """One run; of a mutant once more while that may still catch it."""
+    for attempt in range(MOST_TRIES):
+        result = grade(solution, wanted.run_seed(case, number + attempt * 1000), asked)
+        statuses = {check.status for check in result.checks if check.id in case.breaks}
+        if case.kind is not CaseKind.MUTANT or Status.INCONCLUSIVE not in statuses:
+            break
+    return result

@@ -61,3 +61,8 @@ def names(pack: Pack) -> list[str]:
         return sorted(path.parent.name for path in (pack.root / "labs").glob("*/lab.toml"))
     except OSError as fault:
         raise LabInvalid(f"{pack.root / 'labs'} cannot be read: {fault.strerror}.") from None
+
+
+def called(pack: Pack, name: str) -> str:
+    """How a lab is called on the command line: ``id``, or ``pack:id``."""
+    return name if pack.name == CORE else f"{pack.name}:{name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labrunner.catalog import manifest
-from labrunner.catalog.folders import names
+from labrunner.catalog.folders import called, names
 from labrunner.catalog.folders import packs as folders_of
 from labrunner.errors import UnknownName, UsageError
 
@@ -37,6 +37,14 @@ class Catalog:
         """
         return [self._read(pack, name) for pack in self.packs for name in names(pack)]
 
+    def names(self) -> list[str]:
+        """Every lab as it is called on the command line, whether its manifest can be read or not."""
+        return [called(pack, name) for pack in self.packs for name in names(pack)]
+
+    def known(self, wanted: str) -> str:
+        """The lab's full name on the command line; raises as `lab` does, but does not read its manifest."""
+        return called(*self._find(wanted))
+
     def lab(self, wanted: str) -> Lab:
         """The lab called ``id`` or ``pack:id``.
 
@@ -45,6 +53,9 @@ class Catalog:
             UsageError: two packs have one of that name.
             LabInvalid: its manifest is wrong.
         """
+        return self._read(*self._find(wanted))
+
+    def _find(self, wanted: str) -> tuple[Pack, str]:
         pack_name, _, name = wanted.rpartition(":")
         found = [pack for pack in self.packs if name in names(pack) and pack_name in {"", pack.name}]
         if not found:
@@ -53,7 +64,7 @@ class Catalog:
         if len(found) > 1:
             choices = " or ".join(f"{pack.name}:{name}" for pack in found)
             raise UsageError(f"More than one pack has a lab '{name}'.", f"Say {choices}.")
-        return self._read(found[0], name)
+        return found[0], name
 
     @staticmethod
     def _read(pack: Pack, name: str) -> Lab:

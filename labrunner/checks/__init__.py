@@ -15,6 +15,7 @@ the moment before it was sent and the moment after its answer was read (`Answer.
 from labrunner.checks.clock import GRANULARITY, wait, wait_until
 from labrunner.checks.connection import Connection, Reply, raw_request
 from labrunner.checks.http import Answer, Client
+from labrunner.checks.notes import note_deadline, note_history
 from labrunner.checks.plans import for_all
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
@@ -35,6 +36,8 @@ __all__ = [
     "exceeded",
     "fail",
     "for_all",
+    "note_deadline",
+    "note_history",
     "raw_request",
     "undecided",
     "wait",

@@ -219,7 +219,9 @@ class Connection:
             failure = self.failure("a valid HTTP/1.1 answer", str(fault), "Clients must be able to read it.")
             raise Failed(failure, Reason.PROTOCOL_ERROR) from None
         finally:
-            DIARY.note_exchange(time.monotonic() - began)
+            took = time.monotonic() - began
+            DIARY.note_exchange(took)
+            DIARY.note_deadline(took, deadline)
 
     def read_interim(self, *, deadline: float = DEADLINE) -> int:
         """The status of the next answer, be it interim or final; the answer itself is left to `read`."""
@@ -251,6 +253,7 @@ class Connection:
                     self._exceeded(within, expected, "it stays open", why)
         finally:
             DIARY.note_exchange(time.monotonic() - began)
+            DIARY.note_deadline(time.monotonic() - began, within)
         if self._data:
             got = f"further bytes: {self._data[:60]!r}"
             raise Failed(self.failure("nothing more, and the end of the connection", got, why), Reason.MISMATCH)

@@ -14,11 +14,17 @@ class Diary:
         exchanges: requests sent; a check that sent none has no evidence.
         waited: seconds of declared waits.
         answering: seconds spent waiting for the service's answers, or for it to start or stop.
+        margin: the largest share of an allowed time that was used up.
+        histories: how many histories an oracle searched.
+        unknown: on how many of them it gave up.
     """
 
     exchanges: int = 0
     waited: float = 0.0
     answering: float = 0.0
+    margin: float = 0.0
+    histories: int = 0
+    unknown: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note_exchange(self, seconds: float) -> None:
@@ -37,6 +43,17 @@ class Diary:
         with self._lock:
             self.exchanges += 1
             self.answering += seconds
+
+    def note_deadline(self, observed: float, allowed: float) -> None:
+        """Something took `observed` of the `allowed` seconds; `lab validate` shows how close correct solutions come."""
+        with self._lock:
+            self.margin = max(self.margin, observed / allowed)
+
+    def note_history(self, *, is_unknown: bool) -> None:
+        """An oracle searched a history, and knows the answer or gave up; `lab validate` bounds how often it may."""
+        with self._lock:
+            self.histories += 1
+            self.unknown += is_unknown
 
 
 DIARY = Diary()

@@ -169,9 +169,11 @@ class Client:
                 response.close()
         except Exception as fault:  # noqa: BLE001 - sorted there; what is not the service's doing goes on as it is
             DIARY.note_exchange(time.monotonic() - sent)
+            DIARY.note_deadline(time.monotonic() - sent, deadline)
             _judge(fault, outline, deadline, is_silent=self._transport.heard_nothing)
         answered = time.monotonic()
         DIARY.note_exchange(answered - sent)
+        DIARY.note_deadline(answered - sent, deadline)
         fields = tuple(
             (name.decode("latin-1"), value.decode("latin-1", "replace")) for name, value in response.headers.raw
         )

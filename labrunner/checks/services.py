@@ -60,6 +60,7 @@ class Service:
     def stop(self, within: float) -> Exit:
         """SIGTERM; after `within` seconds SIGKILL."""
         told = self._do("stop", within=within)
+        DIARY.note_deadline(told["seconds"], within)
         return Exit(told["code"], told["seconds"])
 
     def kill(self) -> None:
@@ -115,6 +116,8 @@ class Services:
         """
         environment = dict(self._shared if env is None else env)
         told = _timed_call(self._bench, "start", {"env": environment})
+        if "ready" in told:
+            DIARY.note_deadline(told["ready"], told["within"])
         return Service(self._bench, told["name"], told["url"], environment, self._user_agent)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labrunner.cli.interruption import listen
 from labrunner.model.status import Status
 from labrunner.rules.fold import Fold
 from labrunner.rules.score import exit_code
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from labrunner.model.result import Result
     from labrunner.model.solution import Solution
     from labrunner.solution.progress import Progress
+    from labrunner.suites.spawn import Spawned
 
 __all__ = ["Run", "fresh_seed"]
 
@@ -38,6 +38,7 @@ class Run:
     stop_early: bool = False
     start_tries: int = 3
     needs_strong_isolation: bool = False
+    early: Spawned | None = None
 
     def conduct(self, outputs: list[tuple[str, Path | None]], progress: Progress | None = None) -> int:
         """Run, show, write; returns the exit code.
@@ -46,11 +47,10 @@ class Run:
             outputs: formats and files; None is standard output, and the report for people then goes to standard error.
             progress: where the result, also a partial one, is kept.
         """
-        listen()
         fold = Fold()
         wish = Wish(
             self.lab, self.solution, self.asked, self.seed, self.runtime, self.stop_early, self.start_tries,
-            needs_strong_isolation=self.needs_strong_isolation,
+            needs_strong_isolation=self.needs_strong_isolation, early=self.early, is_last=True,
         )  # fmt: skip
         try:
             with grading(wish) as run:

@@ -61,8 +61,8 @@ class OwnServices:
         name = f"{self._prefix}-{len(self.services) + 1}"
         service = self._launch(environment, name)
         self.services[name] = service
-        service.wait_ready(self._spec)
-        return {"name": name, "url": service.url}
+        ready = service.wait_ready(self._spec)
+        return {"name": name, "url": service.url, "ready": ready, "within": self._spec.ready_within_ms / 1000}
 
     def close(self) -> None:
         """End them all."""

@@ -44,6 +44,7 @@ class Check:
         id: ``stage/slug``.
         needs: ids of the checks that must pass before this one is worth running.
         rules: ids of the contract's rules that it proves.
+        is_added: whether a pack that extends the lab added it.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Check:
     hints: tuple[str, ...]
     needs: tuple[str, ...] = ()
     visibility: Visibility = Visibility.OPEN
+    is_added: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,18 @@ class Lab:
     scaffolds: Path
     grader: Path = field(repr=False)
     imports: Mapping[Language, ImportRule] = field(default_factory=dict)
+    extension: Path | None = field(default=None, repr=False)
+    """The grader's folder of a pack that extends this lab with checks of its own."""
+
+    @property
+    def name(self) -> str:
+        """How it is called on the command line: ``id``, or ``pack:id``."""
+        return self.id if self.pack == "core" else f"{self.pack}:{self.id}"
+
+    @property
+    def graders(self) -> tuple[Path, ...]:
+        """Folders of its checks; the lab's own first."""
+        return (self.grader,) if self.extension is None else (self.grader, self.extension)
 
     @property
     def checks(self) -> tuple[Check, ...]:

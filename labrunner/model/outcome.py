@@ -94,6 +94,9 @@ class Attempt:
         exchanges: how many requests were sent; none is no evidence.
         waited: seconds of declared waits.
         answering: seconds spent waiting for the service's answers.
+        margin: the largest share of an allowed time that was used up, of all deadlines in the check; 1 is all of it.
+        histories, unknown: how many histories an oracle searched, and on how many of them it gave up.
+        printed: the beginning of what the check wrote to its output; a check has no business there.
         started, ended: monotonic seconds.
     """
 
@@ -107,6 +110,10 @@ class Attempt:
     exchanges: int = 0
     waited: float = 0.0
     answering: float = 0.0
+    margin: float = 0.0
+    histories: int = 0
+    unknown: int = 0
+    printed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,7 @@ class Outcome:
         blocked_by: ids of the needed checks that did not pass.
         seconds: wall time over all tries.
         path_seconds: declared waits plus the service's own answer times of the last try: what no runner could avoid.
+        margin, histories, unknown, printed: as in `Attempt`, over all tries; for the lab's author.
     """
 
     status: Status
@@ -127,3 +135,7 @@ class Outcome:
     tries: int = 0
     seconds: float = 0.0
     path_seconds: float = 0.0
+    margin: float = 0.0
+    histories: int = 0
+    unknown: int = 0
+    printed: str = ""

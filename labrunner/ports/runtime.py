@@ -148,3 +148,6 @@ class Runtime(Protocol):
 
     def close(self) -> None:
         """End everything that was started; nothing survives. May be called twice."""
+
+    def abandon(self) -> None:
+        """`close`, for a process that is about to end: what takes long is done without it, within seconds."""

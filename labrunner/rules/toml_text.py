@@ -144,6 +144,13 @@ class Table:
             raise self.complain(key, f"'{key}' must be a whole number from {low} to {high}, not {_show(value)}.")
         return value
 
+    def number(self, key: str, low: float, high: float) -> float:
+        """A number in ``low..high``; NaN is none."""
+        value = self._value(key, None)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            raise self.complain(key, f"'{key}' must be a number from {low:g} to {high:g}, not {_show(value)}.")
+        return float(value)
+
     def texts(self, key: str, *, least: int = 0, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """An array of at least `least` strings, none of them empty."""
         value = self._value(key, default)

@@ -88,4 +88,8 @@ def _outcome(tries: Sequence[Seen], status: Status, *, by: Attempt | None = None
         tries=len(tries),
         seconds=sum(seen.attempt.ended - seen.attempt.started for seen in tries),
         path_seconds=last.waited + last.answering,
+        margin=max(seen.attempt.margin for seen in tries),
+        histories=sum(seen.attempt.histories for seen in tries),
+        unknown=sum(seen.attempt.unknown for seen in tries),
+        printed=next((seen.attempt.printed for seen in tries if seen.attempt.printed), ""),
     )

@@ -13,9 +13,11 @@ import re
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,14 +27,17 @@ from labrunner.checks import Broken, Client, Exceeded, Failed, Service, Services
 from labrunner.checks.diary import DIARY
 from labrunner.model.outcome import Attempt, Sight
 from labrunner.rules import wire
-from labrunner.rules.text import storable
+from labrunner.rules.text import from_bytes, printable, storable
+from labrunner.suites.blame import place, told
 from labrunner.suites.channel import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _FILE = re.compile(r"test_\d+_(\w+)\.py")
 PR_SET_PDEATHSIG = 1
+SHOWN_OUTPUT = 60
+"""Bytes of what a check wrote to its output that its author is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,41 +64,90 @@ AGENT = pytest.StashKey[str]()
 class ForkServer:
     """Serves ``run`` lines from the runner.
 
+    Args:
+        channel: to the runner.
+        seed: of the run; without a meaning when the child is kept.
+        graders: folders of the checks: the lab's, then those of a pack that extends it.
+        choose: set when the child is kept for many runs: the environment for a seed.
+
     Attributes:
         served: whether collection succeeded and the runner was told so.
         complaint: why it did not.
     """
 
-    def __init__(self, channel: Channel, seed: str) -> None:
+    def __init__(
+        self, channel: Channel, seed: str, graders: list[str], choose: Callable[[str], dict[str, str]] | None = None
+    ) -> None:
         self._channel = channel
         self._seed = seed
+        self._graders = [Path(folder) for folder in graders]
+        self._choose = choose
         self._raised: pytest.ExceptionInfo[BaseException] | None = None
         self.served = False
         self.complaint = ""
 
     # -- pytest's hooks -----------------------------------------------------------------------------------------
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+    def pytest_exception_interact(self, call: pytest.CallInfo[Any], report: pytest.CollectReport) -> None:
         """Remember why a grader file cannot be collected."""
-        if report.failed:
-            self.complaint += f"{report.nodeid}: {report.longreprtext}\n"
+        if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
+            self.complaint += told(call.excinfo.value, self._graders)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Instead of running everything here: serve."""
         if session.testsfailed:
             return True
-        items = {_check_id(item): item for item in session.items}
+        items = {check_id(item): item for item in session.items}
         self.served = True
-        self._channel.send({"collected": sorted(items)})
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        if self._choose is not None:
+            self._keep(items, self._choose)
+        else:
+            self._channel.send({"collected": sorted(items)})
+            self._serve(items)
+        return True
+
+    def _keep(self, items: dict[str, pytest.Item], choose: Callable[[str], dict[str, str]]) -> None:
+        """Serve many runs: a fork with seed, folder and channel of its own for each."""
+        self._channel.send({"collected": sorted(items)})
+        for line in self._channel.lines():
+            order: dict[str, Any] = wire.decode(line, dict)
+            descriptor = self._channel.take_descriptor()
+            if os.fork() == 0:
+                with contextlib.suppress(BaseException):
+                    self._become_a_run(order, descriptor)
+                    try:
+                        self._channel.send({"environment": choose(self._seed)})
+                        self._channel.send({"collected": sorted(items)})
+                    except Exception as fault:  # noqa: BLE001 - the grader's author is told
+                        self._channel.send({"broken": told(fault, self._graders)})
+                    self._serve(items)
+                os._exit(0)
+            os.close(descriptor)
+
+    def _become_a_run(self, order: dict[str, Any], descriptor: int) -> None:
+        os.setsid()
+        _die_with_parent()
+        self._channel.close_untaken()
+        self._channel.close()
+        self._channel = Channel(socket.socket(fileno=descriptor))
+        self._seed = order["seed"]
+        os.chdir(order["work"])
+        os.environ["HOME"] = os.environ["TMPDIR"] = tempfile.tempdir = order["work"]
+        log = os.open("suite.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
+        self._channel.send({"pid": os.getpid()})
+
+    def _serve(self, items: dict[str, pytest.Item]) -> None:
         for line in self._channel.lines():
             order: dict[str, Any] = wire.decode(line, dict)
             descriptor = self._channel.take_descriptor()
             if os.fork() == 0:
                 self._run_forked(items[order["run"]], order, descriptor)
             os.close(descriptor)
-        return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
@@ -135,8 +189,7 @@ class ForkServer:
         code = 1
         with contextlib.suppress(BaseException):
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            if sys.platform == "linux":
-                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            _die_with_parent()
             self._channel.close_untaken()
             self._channel.close()
             channel = Channel(socket.socket(fileno=descriptor))
@@ -151,7 +204,8 @@ class ForkServer:
 
     def _attempt(self, item: pytest.Item) -> Attempt:
         began = time.monotonic()
-        runtestprotocol(item, nextitem=None, log=False)
+        with _overheard() as output:
+            runtestprotocol(item, nextitem=None, log=False)
         raised = self._raised.value if self._raised else None
         facts: dict[str, Any] = {
             "started": began,
@@ -159,11 +213,35 @@ class ForkServer:
             "exchanges": DIARY.exchanges,
             "waited": DIARY.waited,
             "answering": DIARY.answering,
+            "margin": DIARY.margin,
+            "histories": DIARY.histories,
+            "unknown": DIARY.unknown,
+            "printed": "".join(output),
         }
-        return _judged(raised, facts)
+        return _judged(raised, facts, self._graders)
 
 
-def _judged(raised: BaseException | None, facts: dict[str, Any]) -> Attempt:
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+@contextlib.contextmanager
+def _overheard() -> Iterator[list[str]]:
+    """What this process writes to its output meanwhile, safe to show, cut short; known at the exit."""
+    heard: list[str] = []
+    with tempfile.TemporaryFile() as file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+        yield heard
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        file.seek(0)
+        heard.append(printable(from_bytes(file.read(), SHOWN_OUTPUT)))
+
+
+def _judged(raised: BaseException | None, facts: dict[str, Any], graders: list[Path]) -> Attempt:
     match raised:
         case None:
             return Attempt(Sight.PASSED, **facts)
@@ -181,11 +259,13 @@ def _judged(raised: BaseException | None, facts: dict[str, Any]) -> Attempt:
             return Attempt(Sight.UNDECIDED, note=storable(str(raised)), **facts)
         case _:
             trace = "".join(traceback.format_exception(raised))
-            note = storable(f"the check raised {type(raised).__name__}: {raised}\n{trace}")
+            where = place(raised, graders)
+            first = f"the check raised {type(raised).__name__}: {raised}" + (f" ({where})" if where else "")
+            note = storable(f"{first}\n{trace}")
             return Attempt(Sight.ERRORED, note=note, **facts)
 
 
-def _check_id(item: pytest.Item) -> str:
+def check_id(item: pytest.Item) -> str:
     """``stage/slug`` of the function ``test_<slug>`` in ``test_NN_<stage>.py``."""
     named = _FILE.fullmatch(item.path.name)
     stage = named[1] if named else item.path.stem

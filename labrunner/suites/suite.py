@@ -6,11 +6,10 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labrunner.model.outcome import Attempt, Sight
@@ -18,14 +17,16 @@ from labrunner.ports.runtime import NotStarted
 from labrunner.ports.suite import SuiteBroken
 from labrunner.rules import wire
 from labrunner.suites.channel import Channel
+from labrunner.suites.processes import LOADING_SECONDS, Child, next_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from labrunner.ports.suite import Bench
+    from labrunner.suites.kept import KeptGrader
+    from labrunner.suites.processes import Fork
+    from labrunner.suites.spawn import Spawned
 
-LOADING_SECONDS = 60.0
 HANGING_SECONDS = 120.0
 """A check that says nothing for so long hangs; no honest one comes near it."""
 
@@ -41,30 +42,49 @@ class PytestSuite:
     """Satisfies `labrunner.ports.Suite`.
 
     Args:
-        grader: the lab's folder below ``graders/``.
+        grader: the lab's folder below ``graders/``, or several: those of a pack that extends the lab come after it.
         seed: of the run.
         work: a private folder for what pytest wants to write.
         with_checks: False when only the environment is wanted.
+        kept: a child that holds these graders already; a fork of it serves the run.
+        early: a process that waits for its order; None to start one.
+        patience: seconds after which a check that says nothing hangs.
+        foreground: pytest's own further options, to run one check on this terminal; None for the usual silence.
     """
 
-    def __init__(self, grader: Path, seed: str, work: Path, *, with_checks: bool = True) -> None:
-        ours, theirs = socket.socketpair()
-        self._channel = Channel(ours)
+    def __init__(
+        self,
+        grader: Path | tuple[Path, ...],
+        seed: str,
+        work: Path,
+        *,
+        with_checks: bool = True,
+        kept: KeptGrader | None = None,
+        early: Spawned | None = None,
+        patience: float = HANGING_SECONDS,
+        foreground: tuple[str, ...] | None = None,
+    ) -> None:
+        graders = (grader,) if isinstance(grader, Path) else grader
         self._sending = threading.Lock()
+        self._patience = patience
         self._told: dict[str, Any] = {}
+        self._closed = False
         work.mkdir(parents=True, exist_ok=True)
-        self._output = (work / "suite.log").open("wb+")
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-m", "labrunner.suites.child",
-                 str(theirs.fileno())],
-                stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT, pass_fds=(theirs.fileno(),),
-                start_new_session=True, cwd=work, env=_environment(work),
-            )  # fmt: skip
-        self._channel.send({"grader": str(grader), "seed": seed, "work": str(work), "checks": with_checks})
+        if kept is not None:
+            self._child: Child | Fork = kept.fork(seed, work)
+        else:
+            order = {
+                "graders": [str(folder) for folder in graders],
+                "seed": seed,
+                "work": str(work),
+                "checks": with_checks,
+                "kept": False,
+                "foreground": foreground,
+            }
+            self._child = Child(order, early=early, is_foreground=foreground is not None)
+        self._channel = self._child.channel
         self._channel.settimeout(LOADING_SECONDS)
         self._lines = self._channel.lines()
-        self._closed = False
 
     def environment(self) -> dict[str, str]:
         return dict(self._wait_for("environment"))
@@ -76,20 +96,8 @@ class PytestSuite:
         while key not in self._told:
             if "broken" in self._told:
                 raise SuiteBroken(self._told["broken"])
-            try:
-                line = next(self._lines, None)
-            except TimeoutError:
-                raise SuiteBroken(f"the grader was not loaded within {LOADING_SECONDS:.0f} s") from None
-            if line is None:
-                raise SuiteBroken(f"the grader's process died while loading: {self._last_words()}")
-            self._told |= wire.decode(line, dict)
+            self._told |= next_line(self._lines, self._child.last_words)
         return self._told[key]
-
-    def _last_words(self) -> str:
-        if self._closed:
-            return "it was ended"
-        self._output.seek(0)
-        return self._output.read()[-2000:].decode("utf-8", "backslashreplace").strip() or "it said nothing"
 
     def run(self, check: str, *, attempt: int, service: Mapping[str, Any], bench: Bench) -> Attempt:
         began = time.monotonic()
@@ -99,31 +107,32 @@ class PytestSuite:
                 try:
                     self._channel.send({"run": check, "attempt": attempt, "service": dict(service)}, theirs.fileno())
                 except OSError:
-                    return _errored(began, f"the grader's process is gone: {self._last_words()}")
-            return _Conversation(Channel(ours), bench).hold(began)
+                    return _errored(began, f"the grader's process is gone: {self._child.last_words()}")
+            return _Conversation(Channel(ours), bench, self._patience).hold(began)
+
+    def run_here(self, check: str, *, service: Mapping[str, Any], bench: Bench) -> int:
+        """The check on this terminal, with `foreground` set; returns pytest's exit code once its process has ended."""
+        self._channel.send({"run": check, "attempt": 0, "service": dict(service)})
+        _Conversation(self._channel, bench, None).hold(time.monotonic())
+        return self._child.wait()
 
     def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        # The forks are in the child's session; nothing of a grader outlives its run.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._channel.close()
-        self._output.close()
+        if not self._closed:
+            self._closed = True
+            self._child.close()
 
 
 class _Conversation:
     """With the fork of one try: serves what it asks for until its verdict."""
 
-    def __init__(self, channel: Channel, bench: Bench) -> None:
+    def __init__(self, channel: Channel, bench: Bench, patience: float | None) -> None:
         self._channel = channel
         self._bench = bench
+        self._patience = patience
         self._pid: int | None = None
 
     def hold(self, began: float) -> Attempt:
-        self._channel.settimeout(HANGING_SECONDS)
+        self._channel.settimeout(self._patience)
         try:
             for line in self._channel.lines():
                 told: dict[str, Any] = wire.decode(line, dict)
@@ -135,7 +144,7 @@ class _Conversation:
                     self._pid = told["pid"]
         except TimeoutError:
             self._kill()
-            return _errored(began, f"the check hung: nothing was heard of it for {HANGING_SECONDS:.0f} s")
+            return _errored(began, f"the check hung: nothing was heard of it for {self._patience:.0f} s")
         except OSError as fault:
             return _errored(began, f"the check's process broke off: {fault}")
         return _errored(began, "the check's process died without a verdict")
@@ -152,16 +161,6 @@ class _Conversation:
         if self._pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
-
-
-def _environment(work: Path) -> dict[str, str]:
-    return {
-        "PATH": os.defpath,
-        "HOME": str(work),
-        "LANG": "C.UTF-8",
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "TMPDIR": str(work),
-    }
 
 
 def _told(refusal: NotStarted) -> dict[str, Any]:

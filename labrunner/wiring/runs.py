@@ -15,7 +15,7 @@ from labrunner.grading.workplace import cache_folder, workplace
 from labrunner.model.result import Isolation
 from labrunner.ports.suite import SuiteBroken
 from labrunner.solution import intake
-from labrunner.suites.suite import PytestSuite
+from labrunner.suites.suite import HANGING_SECONDS, PytestSuite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from labrunner.model.lab import Lab
     from labrunner.model.solution import Solution
     from labrunner.ports.runtime import Service
+    from labrunner.suites.kept import KeptGrader
+    from labrunner.suites.spawn import Spawned
 
 
 def fresh_seed() -> str:
@@ -33,7 +35,14 @@ def fresh_seed() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a user asked for; see `Order`."""
+    """What a user asked for; see `Order`.
+
+    Attributes:
+        early: a process for the suite, spawned before all else; None to spawn one.
+        kept: the lab's grader, loaded already.
+        patience: seconds after which a check that says nothing hangs.
+        is_last: this process ends after the run, and need not wait until containers are removed.
+    """
 
     lab: Lab
     solution: Solution
@@ -44,6 +53,10 @@ class Wish:
     start_tries: int = 3
     jobs: int = 16
     needs_strong_isolation: bool = False
+    early: Spawned | None = None
+    kept: KeptGrader | None = None
+    patience: float = HANGING_SECONDS
+    is_last: bool = False
 
 
 @contextlib.contextmanager
@@ -62,12 +75,17 @@ def grading(wish: Wish) -> Iterator[Grading]:
     cache = cache_folder()
     with workplace(cache) as work, contextlib.ExitStack() as stack:
         # The grader loads while everything else gets ready: it takes longest.
-        suite = PytestSuite(lab.grader, wish.seed, work / "suite")
+        try:
+            suite = PytestSuite(
+                lab.graders, wish.seed, work / "suite", kept=wish.kept, early=wish.early, patience=wish.patience
+            )
+        except SuiteBroken as fault:
+            raise LabInvalid(f"The grader of '{lab.id}' cannot be run: {fault}") from None
         stack.callback(suite.close)
         from labrunner.wiring import runtimes
 
         runtime = runtimes.pick(wish.runtime, wish.solution.language, cache, work, strict=wish.needs_strong_isolation)
-        stack.callback(runtime.close)
+        stack.callback(runtime.abandon if wish.is_last else runtime.close)
         from labrunner.catalog.digest import of_tree
         from labrunner.grading.grade import Grading, Order
         from labrunner.grading.session import Rooms
@@ -78,9 +96,29 @@ def grading(wish: Wish) -> Iterator[Grading]:
                 "Use --runtime docker, or accept that with --allow-weak-isolation; the result will say so.",
             )
         rooms = Rooms(runtime, suite)
-        digests = (of_tree(lab.manifest.parent, lab.scaffolds), of_tree(lab.grader))
+        digests = (of_tree(lab.manifest.parent, lab.scaffolds), of_tree(*lab.graders))
         order = Order(lab, wish.solution, wish.asked, wish.seed, digests, wish.jobs, wish.stop_early, wish.start_tries)
         yield Grading(order, rooms, work)
+
+
+@contextlib.contextmanager
+def loaded(lab: Lab) -> Iterator[KeptGrader]:
+    """The lab's grader, loaded for many runs.
+
+    Raises:
+        LabInvalid: it cannot be, and why, in its first line.
+    """
+    from labrunner.suites.kept import KeptGrader
+
+    with workplace(cache_folder()) as work:
+        try:
+            kept = KeptGrader(lab.graders, work)
+        except SuiteBroken as fault:
+            raise LabInvalid(f"The grader of '{lab.id}' cannot be loaded: {fault}") from None
+        try:
+            yield kept
+        finally:
+            kept.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +169,7 @@ def running(
 
     cache = cache_folder()
     with workplace(cache) as work, contextlib.ExitStack() as stack:
-        suite = PytestSuite(lab.grader, seed, work / "suite", with_checks=False)
+        suite = PytestSuite(lab.graders, seed, work / "suite", with_checks=False)
         stack.callback(suite.close)
         from labrunner.wiring import runtimes
 

@@ -45,7 +45,7 @@ def _residue(where: Address) -> Iterator[None]:
     """Nothing is left in the engine after any test."""
     before = belongings(where)
     yield
-    left = {kind: ids for kind, ids in until_clean(where, before, 10).items() if ids}
+    left = {kind: ids for kind, ids in until_clean(where, before, 60).items() if ids}
     assert left == {}
 
 

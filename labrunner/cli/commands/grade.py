@@ -38,15 +38,21 @@ def command(
 ) -> int:
     """Grade a solution: every stage, every check."""
     outputs = options.parse_reports(reports)
-    solution, lab = solution_and_lab(packs, path, lab_id)
-    from labrunner.cli.grading import Run, fresh_seed
+    from labrunner.cli.interruption import listen
+    from labrunner.suites.spawn import early
 
-    run = Run(
-        lab=lab,
-        solution=solution,
-        asked=select(lab, ()),
-        seed=seed or fresh_seed(),
-        runtime=runtime,
-        needs_strong_isolation=not allow_weak_isolation,
-    )
-    return run.conduct(outputs)
+    listen()
+    with early() as spawned:
+        solution, lab = solution_and_lab(packs, path, lab_id)
+        from labrunner.cli.grading import Run, fresh_seed
+
+        run = Run(
+            lab=lab,
+            solution=solution,
+            asked=select(lab, ()),
+            seed=seed or fresh_seed(),
+            runtime=runtime,
+            needs_strong_isolation=not allow_weak_isolation,
+            early=spawned,
+        )
+        return run.conduct(outputs)

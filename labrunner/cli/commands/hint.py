@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from labrunner.cli import options
+from labrunner.cli import completing, options
 from labrunner.cli.context import solution_and_lab
 from labrunner.errors import UnknownName, UsageError
 from labrunner.model.lab import Check, Lab
@@ -14,7 +14,7 @@ from labrunner.solution.progress import Progress
 
 
 @click.command("hint")
-@click.argument("name", metavar="[CHECK]", required=False)
+@click.argument("name", metavar="[CHECK]", required=False, shell_complete=completing.checks)
 @options.pack
 def command(name: str | None, packs: tuple[Path, ...]) -> None:
     """Give one more hint for a check.

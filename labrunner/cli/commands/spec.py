@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from labrunner.catalog.rulebook import rules
-from labrunner.cli import options
+from labrunner.cli import completing, options
 from labrunner.cli.context import solution_and_lab
 from labrunner.errors import UnknownName
 
 
 @click.command("spec")
-@click.argument("rule", required=False)
+@click.argument("rule", required=False, shell_complete=completing.rule_ids)
 @options.pack
 def command(rule: str | None, packs: tuple[Path, ...]) -> None:
     """Show the rules of the lab, or one of them."""

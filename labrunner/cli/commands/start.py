@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from labrunner.catalog.packs import Catalog
-from labrunner.cli import options
+from labrunner.cli import completing, options
 from labrunner.errors import UsageError
 from labrunner.model.lab import Language
 from labrunner.solution import scaffold
@@ -15,7 +15,7 @@ from labrunner.solution.registry import Registry
 
 
 @click.command("start")
-@click.argument("lab_id", metavar="ID")
+@click.argument("lab_id", metavar="ID", shell_complete=completing.labs)
 @click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option("--lang", envvar="LAB_LANG", show_envvar=True, metavar="LANGUAGE", help="The language to write it in.")
 @options.pack

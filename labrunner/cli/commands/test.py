@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from labrunner.cli import options
+from labrunner.cli import completing, options
 from labrunner.cli.context import solution_and_lab
 from labrunner.rules.plan import select
 from labrunner.solution.progress import Progress
 
 
 @click.command("test")
-@click.argument("names", metavar="[STAGE | STAGE/CHECK]...", nargs=-1)
+@click.argument("names", metavar="[STAGE | STAGE/CHECK]...", nargs=-1, shell_complete=completing.stages_and_checks)
 @click.option("--all", "is_all", is_flag=True, envvar="LAB_ALL", show_envvar=True, help="Every stage, whatever fails.")
 @options.runtime
 @options.seed
@@ -32,19 +32,26 @@ def command(
     STAGE is a stage's number or name, STAGE/CHECK one check; what they need is run too.
     """
     outputs = options.parse_reports(reports)
-    solution, lab = solution_and_lab(packs)
-    asked = select(lab, names)
-    progress = Progress(solution.path)
-    with progress.lock():
-        from labrunner.cli.grading import Run, fresh_seed
+    from labrunner.cli.interruption import listen
+    from labrunner.suites.spawn import early
 
-        run = Run(
-            lab=lab,
-            solution=solution,
-            asked=asked,
-            seed=seed or fresh_seed(),
-            runtime=runtime,
-            stop_early=not names and not is_all,
-            start_tries=1,
-        )
-        return run.conduct(outputs, progress=progress)
+    listen()
+    # Before anything is looked up: the grader's process takes longest to get ready.
+    with early() as spawned:
+        solution, lab = solution_and_lab(packs)
+        asked = select(lab, names)
+        progress = Progress(solution.path)
+        with progress.lock():
+            from labrunner.cli.grading import Run, fresh_seed
+
+            run = Run(
+                lab=lab,
+                solution=solution,
+                asked=asked,
+                seed=seed or fresh_seed(),
+                runtime=runtime,
+                stop_early=not names and not is_all,
+                start_tries=1,
+                early=spawned,
+            )
+            return run.conduct(outputs, progress=progress)

@@ -2,33 +2,74 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from labrunner.catalog.packs import Catalog
-from labrunner.cli import options
-from labrunner.errors import ExitCode
+from labrunner.cli import completing, options
 
 
 @click.command("validate")
-@click.argument("ids", metavar="[ID]...", nargs=-1)
-@click.option("--runs", default=3, type=click.IntRange(1, 10_000), show_default=True, envvar="LAB_RUNS", show_envvar=True,
-              help="How often each correct solution is graded.")  # fmt: skip
-@click.option("--jobs", default=2, type=click.IntRange(1, 64), show_default=True, envvar="LAB_JOBS", show_envvar=True,
-              help="Solutions graded at once.")  # fmt: skip
+@click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=completing.labs)
+@click.option("--runs", type=click.IntRange(1, 10_000), envvar="LAB_RUNS", show_envvar=True,
+              help="How often each correct solution is graded; 3, or 1 with --quick.")  # fmt: skip
+@click.option("--quick", "depth", flag_value="quick", envvar="LAB_DEPTH", show_envvar=True,
+              help="Correct solutions once; each mutant by the checks it names and a tenth of the others.")  # fmt: skip
+@click.option("--full", "depth", flag_value="full", envvar="LAB_DEPTH", show_envvar=True,
+              help="In both runtimes, one after the other.")  # fmt: skip
+@click.option("--mutants", type=click.IntRange(0, 10_000), envvar="LAB_MUTANTS", show_envvar=True,
+              help="Only so many, by turns: the commit's hash chooses.")  # fmt: skip
+@click.option("--case", "cases", multiple=True, metavar="KIND/NAME", envvar="LAB_CASE", show_envvar=True,
+              help="Only this solution, e.g. mutant/off-by-one; may be repeated.")  # fmt: skip
+@click.option("--check", metavar="STAGE/CHECK", envvar="LAB_CHECK", show_envvar=True,
+              help="With --case: only this check, in the foreground, with pytest's own output.")  # fmt: skip
+@click.option("--pdb", is_flag=True, envvar="LAB_PDB", show_envvar=True,
+              help="With --check: a debugger where the check ends.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1, 64), envvar="LAB_JOBS", show_envvar=True,
+              help="Solutions graded at once; one more than there are cores.")  # fmt: skip
+@click.option("--resume", is_flag=True, envvar="LAB_RESUME", show_envvar=True,
+              help="Go on with a validation that was broken off.")  # fmt: skip
+@click.option("--update-transcripts", is_flag=True, envvar="LAB_UPDATE_TRANSCRIPTS", show_envvar=True,
+              help="Record anew what learners see, and print the difference.")  # fmt: skip
+@click.option("--patience", default=120.0, type=click.FloatRange(1, 3600), show_default=True, envvar="LAB_PATIENCE",
+              show_envvar=True, help="Seconds after which a check that says nothing hangs.")  # fmt: skip
 @options.runtime
 @options.seed
+@options.report
 @options.pack
-def command(ids: tuple[str, ...], runs: int, jobs: int, runtime: str, seed: str | None, packs: tuple[Path, ...]) -> int:
+def command(
+    ids: tuple[str, ...],
+    runs: int | None,
+    depth: str | None,
+    mutants: int | None,
+    cases: tuple[str, ...],
+    check: str | None,
+    pdb: bool,
+    jobs: int | None,
+    resume: bool,
+    update_transcripts: bool,
+    patience: float,
+    runtime: str,
+    seed: str | None,
+    reports: tuple[str, ...],
+    packs: tuple[Path, ...],
+) -> int:
     """Prove that a lab's grader is right.
 
     References and accepted solutions must pass, the scaffold must earn its baseline, and each mutant must fail the
     checks it names and no others.
     """
+    outputs = options.parse_reports(reports)
     catalog = Catalog(packs)
-    labs = [catalog.lab(name) for name in ids] or catalog.labs()
-    from labrunner.cli.validation import validate
+    names = [catalog.known(name) for name in ids] or catalog.names()
+    from labrunner.authoring.wanted import Mode
+    from labrunner.cli.validation import Asked, Validating
 
-    valid = [validate(lab, runs=runs, jobs=jobs, runtime=runtime, seed=seed) for lab in labs]
-    return ExitCode.OK if all(valid) else ExitCode.LAB_INVALID
+    mode = Mode(depth or "usual")
+    asked = Asked(
+        mode, runtime, runs or (1 if mode is Mode.QUICK else 3), jobs or (os.cpu_count() or 1) + 1, seed, mutants,
+        cases, packs, patience,
+    )  # fmt: skip
+    return Validating(catalog, asked, outputs).conduct(names)

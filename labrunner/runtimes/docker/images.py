@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import platform
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import docker.errors
+import requests
 
 from labrunner.errors import EnvironmentProblem
 from labrunner.rules.text import printable
@@ -32,6 +34,7 @@ DEADLINE = 900.0
 """Seconds for one image."""
 PULL_SECONDS = 300.0
 PIP_SECONDS = 300.0
+NO_ROOM = "no space left on device"
 PULLED = f"debian:{recipes.DEBIAN}-slim"
 CERTIFICATES = "lab-certificates.crt"
 _TRUST = """\
@@ -83,12 +86,30 @@ def build(engine: Engine, recipe: Recipe, *, force_bootstrap: bool, listener: Ca
                 buildargs={"BASE": base, "DEBIAN": base, **host.proxies()},
             )
         except BuildFailed as fault:
-            last = printable(fault.output[-1][:200]) if fault.output else ""
-            raise EnvironmentProblem(
-                f"The image '{recipe.name}' could not be built: {printable(str(fault))}. {last}".strip(),
-                "Is the network there? Proxies and certificates are taken from the environment (HTTPS_PROXY, PIP_CERT).",
-            ) from None
+            _forget(engine, recipe)
+            raise _told(recipe, fault) from None
     return Made(recipe, time.monotonic() - began)
+
+
+def _forget(engine: Engine, recipe: Recipe) -> None:
+    """Remove what the steps of a failed build left: images without a name, each with all of its predecessors."""
+    left = {"dangling": True, "label": [f"{labels.IMAGE}={recipe.name}"]}
+    with contextlib.suppress(docker.errors.APIError, requests.RequestException):
+        for image in engine.api.images(filters=left):
+            engine.api.remove_image(image["Id"])
+
+
+def _told(recipe: Recipe, fault: BuildFailed) -> EnvironmentProblem:
+    last = printable(fault.output[-1][:200]) if fault.output else ""
+    if NO_ROOM in f"{fault} {' '.join(fault.output)}".lower():
+        return EnvironmentProblem(
+            f"The disk of the Docker engine is full, so the image '{recipe.name}' could not be built. {last}".strip(),
+            "Free some room (docker system prune), then run `lab images build` again.",
+        )
+    return EnvironmentProblem(
+        f"The image '{recipe.name}' could not be built: {printable(str(fault))}. {last}".strip(),
+        "Is the network there? Proxies and certificates are taken from the environment (HTTPS_PROXY, PIP_CERT).",
+    )
 
 
 def _debian(engine: Engine, force_bootstrap: bool, listener: Callable[[str], None]) -> str:

@@ -124,6 +124,16 @@ class DockerRuntime:
             self._reaper.stand_down(is_clean=is_clean)
             self._engine.close()
 
+    def abandon(self) -> None:
+        """The reaper removes all of it, as it would if we had died: nobody has to wait for that."""
+        with self._lock:
+            is_first, self._closed = not self._closed, True
+        if is_first:
+            with contextlib.suppress(EnvironmentProblem):
+                leftovers.clean(self._engine.address)
+            self._reaper.stand_down(is_clean=False)
+            self._engine.close()
+
     def _remove_all(self) -> None:
         """Containers first, then what they were on; what fails does not keep the rest from being tried.
 

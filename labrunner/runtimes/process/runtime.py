@@ -129,6 +129,9 @@ class ProcessRuntime:
             spare.close()
         self._ports.close()
 
+    def abandon(self) -> None:
+        self.close()
+
     def _supervisor(self) -> Supervised:
         if self._spares:
             return self._spares.pop()

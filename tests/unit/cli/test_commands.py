@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from labrunner.cli.app import COMMANDS, SECTIONS, app
 from labrunner.cli.options import REPORT_FORMATS, parse_reports
 from labrunner.errors import EnvironmentProblem, ExitCode, LabError, LabInvalid, UsageError
 
+REFERENCE = Path(__file__).parents[3] / "graders" / "rate-limiting" / "references" / "python"
 FOLDER = Path(__file__).parents[3] / "labrunner" / "cli" / "commands"
 
 
@@ -92,6 +94,33 @@ def test_completion_can_be_installed(shell: str) -> None:
     result = CliRunner().invoke(app, ["completion", shell])
     assert result.exit_code == 0
     assert "_LAB_COMPLETE" in result.output
+
+
+@pytest.mark.parametrize(
+    "words, incomplete, expected",
+    [
+        (["start"], "rate", "rate-limiting"),
+        (["validate"], "rate", "rate-limiting"),
+        (["test"], "first", "first-limit"),
+        (["test"], "first-limit/he", "first-limit/healthy"),
+        (["hint"], "headers/retry-after-", "headers/retry-after-ms"),
+        (["spec"], "rl-1", "RL-1"),
+    ],
+)
+def test_names_are_completed(words: list[str], incomplete: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labs anywhere; stages, checks and rules in a solution."""
+    monkeypatch.chdir(REFERENCE)
+    completed = ShellComplete(app, {}, "lab", "_LAB_COMPLETE").get_completions(words, incomplete)
+    assert expected in [item.value for item in completed]
+
+
+@pytest.mark.parametrize("words", [["test"], ["hint"], ["spec"]])
+def test_outside_a_solution_nothing_is_completed(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key pressed in the wrong place is no error."""
+    monkeypatch.chdir(tmp_path)
+    assert ShellComplete(app, {}, "lab", "_LAB_COMPLETE").get_completions(words, "") == []
 
 
 @pytest.mark.parametrize(

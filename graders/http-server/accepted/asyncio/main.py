@@ -128,7 +128,7 @@ class Connection:
         return bytes(line)
 
     async def head(self, first: bytes) -> Request:
-        line = first if first else await self.line(8400, 414)
+        line = first or await self.line(8400, 414)
         if not line:
             line = await self.line(8400, 414)
         parts = line.split(b" ")
@@ -325,7 +325,9 @@ class Server:
             joined: dict[str, str] = {}
             for name, value in request.fields:
                 joined[name] = f"{joined[name]}, {value}" if name in joined else value
-            return Answer(200, json.dumps(joined, indent=1).encode(), {"Content-Type": "application/json;charset=utf-8"})
+            return Answer(
+                200, json.dumps(joined, indent=1).encode(), {"Content-Type": "application/json;charset=utf-8"}
+            )
         if method == "POST":
             kind = request.get("content-type") or "application/octet-stream"
             return Answer(200, request.body, {"Content-Type": kind})
@@ -378,7 +380,7 @@ class Server:
 
 def _serve(request: Request, tag: str, body: bytes, modified: int) -> Answer:
     fields = {"Vary": "accept-encoding", "Accept-Ranges": "bytes"}
-    weights = dict((word.split(";") + ["q=1"])[:2] for word in request.words("accept-encoding"))
+    weights = dict([*word.split(";"), "q=1"][:2] for word in request.words("accept-encoding"))
     weight = weights.get("gzip", weights.get("*", "q=0")).strip().removeprefix("q=")
     plain = tag
     if float(weight) > 0 and request.get("range") is None:

@@ -46,6 +46,7 @@ class Connection:
         try:
             while self.serve_one():
                 pass
+            self.say_goodbye()
         except (Gone, OSError):
             pass
         except Exception:
@@ -127,8 +128,8 @@ class Connection:
     def refuse(self, status: int) -> bool:
         """Answer a request that cannot be understood; nothing after it can be trusted."""
         answer = answers.error(status)
-        self.write(answers.head(answer, "close", is_chunked=False) + answer.body)
-        return False
+        self.write(answers.head(answer, None, is_chunked=False) + answer.body)
+        return True
 
     def write(self, data: bytes) -> None:
         """All of it."""

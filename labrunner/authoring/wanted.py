@@ -1,0 +1,94 @@
+"""What an author asked `lab validate` for, and what follows for one solution: which checks, how often, which seeds."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labrunner.model.validation import CORRECT, CaseKind
+from labrunner.rules.plan import with_needs
+from labrunner.rules.proportion import runs_to_judge
+from labrunner.rules.turns import tenth, turns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from labrunner.authoring.cases import Case
+    from labrunner.model.lab import Lab
+
+LOAD = "load"
+"""The stage whose checks measure; a mutant is measured only when it names one of them."""
+
+
+class Mode(enum.StrEnum):
+    """How much is run."""
+
+    QUICK = "quick"
+    USUAL = "usual"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One validation of one lab in one runtime.
+
+    Attributes:
+        runs: how often each correct solution is graded.
+        commit: what chooses those whose turn it is: the pack's commit, or another text.
+        mutants: how many, by turns; None for all.
+        only: ids of the solutions asked for; empty for all.
+        line: the options that repeat it for one solution.
+    """
+
+    mode: Mode
+    runtime: str
+    runs: int
+    jobs: int
+    seed: str
+    commit: str
+    mutants: int | None = None
+    only: tuple[str, ...] = ()
+    line: str = ""
+
+    def chosen(self, cases: Sequence[Case]) -> list[Case]:
+        """Those whose turn it is."""
+        if self.only:
+            return [case for case in cases if case.id in self.only]
+        mutants = [case.name for case in cases if case.kind is CaseKind.MUTANT]
+        named = turns(mutants, len(mutants) if self.mutants is None else self.mutants, self.commit)
+        return [case for case in cases if case.kind is not CaseKind.MUTANT or case.name in named]
+
+    def asked(self, lab: Lab, case: Case) -> tuple[str, ...]:
+        """The checks that are run against `case`, in the lab's order."""
+        if case.kind is not CaseKind.MUTANT:
+            return tuple(check.id for check in lab.checks)
+        named = {*case.breaks, *case.may_break}
+        others = [check.id for check in lab.checks if check.id not in named and not check.id.startswith(f"{LOAD}/")]
+        if self.mode is Mode.QUICK:
+            others = list(tenth(others, self.commit, case.name))
+        return self._ordered(lab, {*others, *named})
+
+    def again(self, lab: Lab, case: Case) -> tuple[str, ...]:
+        """The checks of a race's further runs, which only count how often it is caught."""
+        return self._ordered(lab, case.breaks)
+
+    @staticmethod
+    def _ordered(lab: Lab, named: set[str] | tuple[str, ...]) -> tuple[str, ...]:
+        wanted = with_needs(lab.checks, named)
+        return tuple(check.id for check in lab.checks if check.id in wanted)
+
+    def times(self, case: Case) -> int:
+        """How often `case` is graded."""
+        if case.kind in CORRECT:
+            return self.runs
+        return runs_to_judge(case.caught) if case.caught is not None else 1
+
+    def run_seed(self, case: Case, number: int) -> str:
+        """The seed of one run: short, and repeatable by itself."""
+        return hashlib.sha256(f"{self.seed}\0{case.id}\0{number}".encode()).hexdigest()[:12]
+
+    def foreground(self, lab: Lab, case: Case, check: str, seed: str) -> str:
+        """The line that runs one check against one solution on the terminal."""
+        return f"lab validate {lab.name} --case {case.id} --check {check} --seed {seed} --runtime {self.runtime}{self.line}"

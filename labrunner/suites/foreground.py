@@ -1,0 +1,30 @@
+"""One check in the foreground, for its author: pytest's own output, `print`, and a debugger that reads the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from labrunner.rules import wire
+from labrunner.suites.forkserver import AGENT, CONTEXT, Context, ForkServer, check_id
+
+
+class Foreground(ForkServer):
+    """Lets pytest itself run the one check that the runner asks for, in this process."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:  # type: ignore[override]
+        """Choose the check, and leave the rest to pytest."""
+        if session.testsfailed:
+            return True
+        items = {check_id(item): item for item in session.items}
+        self.served = True
+        self._channel.send({"collected": sorted(items)})
+        order: dict[str, Any] = wire.decode(next(self._channel.lines()), dict)
+        item = items[order["run"]]
+        session.items[:] = [item]
+        seed = f"{self._seed}/{order['run']}/{order['attempt']}"
+        item.config.stash[CONTEXT] = Context(self._channel, seed, order["service"])
+        item.config.stash[AGENT] = "lab/foreground"
+        return None
