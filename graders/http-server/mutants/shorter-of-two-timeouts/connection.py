@@ -68,7 +68,7 @@ class Connection:
             self.source.wait()
         except Late:
             return False
-        self.source.deadline = time.monotonic() + self.settings.header
+        self.source.deadline = time.monotonic() + min(self.settings.header, self.settings.keep_alive)
         try:
             request = read_head(self.source)
         except Late:
@@ -128,8 +128,8 @@ class Connection:
     def refuse(self, status: int) -> bool:
         """Answer a request that cannot be understood; nothing after it can be trusted."""
         answer = answers.error(status)
-        self.write(answers.head(answer, None, is_chunked=False) + answer.body)
-        return True
+        self.write(answers.head(answer, "close", is_chunked=False) + answer.body)
+        return False
 
     def write(self, data: bytes) -> None:
         """All of it."""
