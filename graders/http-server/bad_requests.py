@@ -50,6 +50,9 @@ def post(*lines: str, body: bytes = b"", start: str = "POST /echo HTTP/1.1") -> 
 
 CHUNKED = "Transfer-Encoding: chunked"
 ONE_CHUNK = b"5\r\nhello\r\n0\r\n\r\n"
+ENDLESS = b"hello\r\n0\r\n\r\n" + POISON + b"a" * (1_200_000)
+"""More than 1 MiB of a huge chunk, so that a server that counts what arrives must have refused it, too. One whose numbers
+overflow sees a chunk of five bytes, the end of the body, and a request."""
 HIDDEN = f"{len(POISON):x}\r\n".encode() + POISON + b"\r\n0\r\n\r\n"
 
 REQUEST_LINES = (
@@ -160,8 +163,8 @@ CHUNKS = (
     Case("a chunk that hides a request", "7.1", post(CHUNKED, body=b"3\r\nabc" + POISON + b"\r\n0\r\n\r\n")),
     Case("another byte instead of CR", "7.1", post(CHUNKED, body=b"5\r\nhelloX\n0\r\n\r\n")),
     Case("a bare CR in the size's line", "2.2", post(CHUNKED, body=b"5\r;a\r\nhello\r\n0\r\n\r\n")),
-    Case("a size of 2^64 + 5", "7.1", post(CHUNKED, body=b"10000000000000005\r\nhello\r\n0\r\n\r\n"), (400, 413)),
-    Case("a size of 2^32 + 5", "7.1", post(CHUNKED, body=b"100000005\r\nhello\r\n0\r\n\r\n"), (400, 413)),
+    Case("a size of 2^64 + 5", "7.1", post(CHUNKED, body=b"10000000000000005\r\n" + ENDLESS), (400, 413)),
+    Case("a size of 2^32 + 5", "7.1", post(CHUNKED, body=b"100000005\r\n" + ENDLESS), (400, 413)),
     Case("bare LF after the size", "2.2", post(CHUNKED, body=b"5\nhello\r\n0\r\n\r\n"), (400,), b"hello"),
     Case("bare LF after the data", "2.2", post(CHUNKED, body=b"5\r\nhello\n0\r\n\r\n"), (400,), b"hello"),
 )
