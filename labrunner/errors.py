@@ -4,7 +4,10 @@
     |- UsageError            2   what was typed, or a file of the user's, is wrong
     |  |- UnknownName        2   a lab, stage, check or rule of that name does not exist
     |  |- NotASolution       2   the directory is no solution
-    |  `- BadSolutionFile    2   solution.toml cannot be understood
+    |  |- BadSolutionFile    2   solution.toml cannot be understood
+    |  |- BadAssignment      2   assignment.toml cannot be understood, or does not fit the lab
+    |  `- BadResultFile      2   a stored result, an envelope or a key cannot be read
+    |- NotProven             1   what a result claims is not proved
     |- LabInvalid            3   a lab (manifest, grader, reference) is wrong: its author must mend it
     `- EnvironmentProblem    4   the machine: no interpreter, no port, no room, no permission
 
@@ -33,7 +36,7 @@ class ExitCode(enum.IntEnum):
     OK = 0
     """All checks that were asked for passed."""
     FAILED = 1
-    """A check failed, hit a resource limit, or was blocked by one that did."""
+    """A check failed, hit a resource limit, or was blocked by one that did; or what a result claims is not proved."""
     USAGE = 2
     """The command line or a file of the user's is wrong."""
     LAB_INVALID = 3
@@ -90,6 +93,20 @@ class NotASolution(UsageError):
 
 class BadSolutionFile(UsageError):
     """``solution.toml`` cannot be understood."""
+
+
+class BadAssignment(UsageError):
+    """``assignment.toml`` cannot be understood, or does not fit the lab."""
+
+
+class BadResultFile(UsageError):
+    """A stored result, an envelope or a key file cannot be read."""
+
+
+class NotProven(LabError):
+    """What a result claims is not proved: forged, changed, of another commit, or signed by nobody known."""
+
+    exit_code = ExitCode.FAILED
 
 
 class LabInvalid(LabError):

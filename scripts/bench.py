@@ -3,6 +3,7 @@
 lab --help, lab list    against a bare click program
 wall / critical path    of a passing solution: what the runner adds to start, declared waits and answers
 ready wait              against a bare poll of the same service
+load generator          CPU time per request against wrk; latency while the service is frozen, against arithmetic
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def main() -> int:
             *_suite(Path(folder)),
             *_readiness(Path(folder)),
             *_containers(Path(folder)),
+            *_load_generator(),
         ]
     print(f"{'measure':44} {'ratio':>7} {'target':>8}   figures")
     for name, ratio, target, figures in rows:
@@ -165,6 +167,23 @@ def _containers(folder: Path) -> list[Row]:
         ("container start / plain docker-py", ours / plain, 1.10, f"{ours * 1e3:.0f} / {plain * 1e3:.0f} ms"),
         ("containers, beside waits / create-to-200", beside / plain, 6.0, f"{beside:.2f} / {plain:.2f} s"),
     ]
+
+
+def _load_generator() -> list[Row]:
+    """Where wrk is installed; else its row is left out, and that is said."""
+    from load_measures import frozen_p99, generator_against_wrk
+
+    lab = Catalog().lab("rate-limiting")
+    measured, expected = frozen_p99(lab)
+    off = abs(measured / expected - 1)
+    figures = f"{measured * 1e3:.0f} / {expected * 1e3:.0f} ms"
+    rows = [("open-model p99 while frozen, off by / 5 %", off / 0.05, 1.0, figures)]
+    if found := generator_against_wrk(lab):
+        ours, theirs = found
+        rows.append(("load generator CPU per request / wrk", ours / theirs, 3.0, f"{ours:.1f} / {theirs:.1f} us"))
+    else:
+        print("the load generator is not compared with wrk, which is not installed", file=sys.stderr)
+    return rows
 
 
 def _container_starts() -> tuple[float, float]:

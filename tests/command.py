@@ -30,10 +30,11 @@ class Done:
     err: str
 
 
-def lab(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> Done:
+def lab(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "",
+        patience: float = PATIENCE) -> Done:  # fmt: skip
     """Run `lab` to its end."""
     done = subprocess.run(_argv(arguments), cwd=cwd, env=_environment(env), input=stdin.encode(), capture_output=True,
-                          timeout=PATIENCE, check=False)  # fmt: skip
+                          timeout=patience, check=False)  # fmt: skip
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

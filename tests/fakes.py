@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from labrunner.model.lab import ServiceSpec
     from labrunner.model.solution import Staged
     from labrunner.model.status import Reason
-    from labrunner.ports import Bench
+    from labrunner.ports import Bench, Companion, CompanionKind
 
 
 class FakeService:
@@ -27,6 +27,7 @@ class FakeService:
     def __init__(self, name: str, refusals: list[NotStarted] | None = None) -> None:
         self.name = name
         self.url = f"http://{name}"
+        self.address = self.client_address = (name, 80)
         self.refusals = refusals if refusals is not None else []
         self.ending: str | None = None
         self.starved_of: Reason | None = None
@@ -34,10 +35,25 @@ class FakeService:
         self.calls: list[str] = []
         self.data: dict[str, bytes] = {}
 
+    inner = ("127.0.0.1", 1)
+    staged: Staged
+
+    def cpu_seconds(self) -> float | None:
+        return None
+
     def wait_ready(self, spec: ServiceSpec) -> float:
         if self.refusals:
             raise self.refusals.pop(0)
         return 0.125
+
+    def answers(self, timeout: float) -> bool:
+        return self.ending is None
+
+    def cut(self) -> None:
+        self.calls.append("cut")
+
+    def mend(self) -> None:
+        self.calls.append("mend")
 
     def die(self) -> None:
         """As a learner's service does."""
@@ -48,6 +64,9 @@ class FakeService:
 
     def limit(self) -> Reason | None:
         return self.starved_of
+
+    def memory(self) -> int | None:
+        return 1 << 20
 
     def log(self, since: float, until: float) -> tuple[str, ...]:
         return (f"{self.name} says",)
@@ -102,6 +121,21 @@ class FakeWitness:
         """Nothing to end."""
 
 
+class FakePipe:
+    """Says nothing."""
+
+    closed = False
+
+    def send(self, data: bytes) -> None:
+        """Nobody listens."""
+
+    def receive(self, seconds: float) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class FakeRuntime:
     """Starts `FakeService`s; its build may fail."""
 
@@ -116,6 +150,7 @@ class FakeRuntime:
         self.failing_build = build
         self.delay = delay
         self.services: list[FakeService] = []
+        self.pipes: list[FakePipe] = []
         self.closed = False
 
     def build(self, staged: Staged) -> None:
@@ -126,6 +161,18 @@ class FakeRuntime:
         service = FakeService(name, self.refusals if name == "service" else [])
         self.services.append(service)
         return service
+
+    def companion(self, kind: CompanionKind, *, name: str) -> Companion:
+        raise NotImplementedError
+
+    def launch_timed(self, staged: Staged, environment: Mapping[str, str], *, name: str, side: str) -> FakeService:
+        service = self.launch(staged, environment, name=name)
+        service.staged = staged
+        return service
+
+    def generator(self, boot: str) -> FakePipe:
+        self.pipes.append(FakePipe())
+        return self.pipes[-1]
 
     def witness(self) -> FakeWitness:
         return FakeWitness(self.delay)
@@ -165,6 +212,9 @@ class FakeSuite:
         if self.broken:
             raise self.broken
         return {"WORD": "hello"}
+
+    def load_environment(self) -> dict[str, str]:
+        return {}
 
     def checks(self) -> tuple[str, ...]:
         return tuple(self.scripts)

@@ -84,7 +84,7 @@ def look(lab: Lab) -> tuple[list[Case], list[Problem]]:
 
 def _missing(lab: Lab, case: Case) -> Problem:
     part = f"graders/{lab.id}/references" if case.kind is CaseKind.REFERENCE else f"scaffolds/{lab.id}"
-    advice = f"Write it, or type `lab new {lab.id} --pack DIR --lang {case.name}` elsewhere and copy what it makes."
+    advice = f"Write it; `lab new {lab.id} --pack DIR --lang {case.name}` makes an example in the new folder DIR."
     return Problem(f"{part}/{case.name} is missing, but lab.toml offers the lab in {case.name}.", advice)
 
 
@@ -126,9 +126,10 @@ def _may_break(table: Table) -> tuple[str, ...]:
     if "may_break" not in table:
         return ()
     reasons = table.table("may_break")
-    for check in reasons.keys():
+    checks = reasons.keys()
+    for check in checks:
         reasons.text(check, form="the reason, in a sentence")
-    return reasons.keys()
+    return checks
 
 
 def _refuse_stale(name: str, base: Path, folder: Path) -> None:

@@ -50,6 +50,7 @@ class Tally:
     problems: list[Problem] = field(default_factory=list)
     marks: dict[str, Mark] = field(default_factory=dict)
     caught: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
     margins: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     load: dict[str, float] = field(default_factory=dict)
@@ -62,6 +63,10 @@ class Tally:
             return
         for check in result.checks:
             self._count(check)
+        if result.load is not None and result.load.capacity.pairs:
+            self.load = {"capacity": result.load.capacity.median}
+            if result.load.latency is not None:
+                self.load["latency"] = result.load.latency.median
         self.problems += self._of_run(result)
 
     def _count(self, check: CheckResult) -> None:
@@ -70,6 +75,7 @@ class Tally:
             return
         mark = self._mark(check)
         self.marks[check.id] = min(mark, self.marks.get(check.id, mark), key=_WORST.index)
+        self.seen[check.id] = self.seen.get(check.id, 0) + 1
         self.caught[check.id] = self.caught.get(check.id, 0) + (check.status in FAILING)
         self.margins[check.id] = max(outcome.margin, self.margins.get(check.id, 0.0))
         for name, count in (
@@ -167,7 +173,11 @@ class Tally:
         stated = self.case.caught
         if stated is None:
             return {}
-        return {check: Share(self.caught.get(check, 0), self.graded, stated) for check in self.case.breaks}
+        return {
+            check: Share(self.caught[check], self.seen[check], stated)
+            for check in self.case.breaks
+            if check in self.seen
+        }
 
     def report(self, seconds: float) -> CaseReport:
         """What came of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labrunner.authoring.wanted import LOAD, Mode
+from labrunner.authoring.wanted import Mode
 from labrunner.catalog.rulebook import rules as rules_of
 from labrunner.model.validation import CORRECT, CaseKind, Problem, Section
 from labrunner.rules.proportion import NEXT_TO_IMPOSSIBLE, at_most, upper_bound
@@ -23,6 +23,11 @@ UNKNOWN_BOUND = 1 / 100
 """Of the histories that an oracle searches, it may give up on so many (C-26)."""
 CLOSEST = 3
 """Margins that the table names; the JSON has all."""
+MOST_THRESHOLD = 0.5
+"""Of the reference's capacity, a lab may ask for so much: the reference is plain code, not a slow one."""
+ACCEPTED_TIMES, SLOW_TIMES = 1.5, 0.6
+"""Times the threshold: a solution in a usual framework reaches the one, a slow mutant at most the other."""
+CAPACITY = "load/capacity"
 COMMON_RULES = "C-"
 """Rules that all labs share; no lab need prove each of them again."""
 
@@ -41,7 +46,7 @@ def sync(lab: Lab, problems: Sequence[Problem]) -> Section:
 def rules(lab: Lab) -> Section:
     """Whether the README's rules and the checks name each other."""
     written = rules_of(lab)
-    cited = {rule for check in lab.checks for rule in check.rules}
+    cited = {rule for check in lab.checks for rule in check.rules} | {each.rule for each in lab.imports.values()}
     problems = [
         Problem(
             f"{check.id} cites the rule {rule}, which labs/{lab.id}/README.md does not have as a heading.",
@@ -79,8 +84,8 @@ def of_cases(lab: Lab, cases: Sequence[Case], reports: Sequence[CaseReport], wan
     elif by_kind[CaseKind.MUTANT]:
         mutants = by_kind[CaseKind.MUTANT]
         yield Section("mutants", _names(mutants), _problems(mutants))
-    if any(stage.slug == LOAD for stage in lab.stages) and correct:
-        yield _load(correct)
+    if lab.load is not None and reports:
+        yield _load(lab, cases, reports)
 
 
 def _names(reports: Sequence[CaseReport]) -> str:
@@ -168,6 +173,27 @@ def _mutants(lab: Lab, cases: Sequence[Case], reports: Sequence[CaseReport], wan
     return Section("mutants", facts, (*problems, *_problems(reports)))
 
 
-def _load(reports: Sequence[CaseReport]) -> Section:
-    told = [f"{report.name} {name} {ratio:.2f}" for report in reports for name, ratio in report.load.items()]
-    return Section("load", ", ".join(told) if told else "not measured")
+def _load(lab: Lab, cases: Sequence[Case], reports: Sequence[CaseReport]) -> Section:
+    """What PERFORMANCE asks of authors: thresholds that a usual framework clears, and that a slow solution misses."""
+    assert lab.load is not None
+    least = lab.load.capacity
+    problems = []
+    if least > MOST_THRESHOLD:
+        problems.append(
+            Problem(f"labs/{lab.id}/lab.toml: [load] capacity = {least:g} asks for more than half of the reference's.",
+                    f"Write at most {MOST_THRESHOLD:g}.")
+        )  # fmt: skip
+    slow = {case.id for case in cases if CAPACITY in case.breaks}
+    for report in reports:
+        ratio = report.load.get("capacity")
+        if ratio is None:
+            continue
+        if report.kind is CaseKind.ACCEPTED and ratio < ACCEPTED_TIMES * least:
+            what = f"{report.id} has {ratio:.2f} of the reference's capacity; {ACCEPTED_TIMES * least:.2f} is wanted."
+            problems.append(Problem(what, f"Lower [load] capacity in labs/{lab.id}/lab.toml."))
+        if report.id in slow and ratio > SLOW_TIMES * least:
+            what = f"{report.id} has {ratio:.2f} of the reference's capacity; at most {SLOW_TIMES * least:.2f} is slow."
+            problems.append(Problem(what, "Make it slower: between the two, chance decides."))
+    told = [f"{report.name} {ratio:.2f}" for report in reports if (ratio := report.load.get("capacity")) is not None]
+    facts = f"capacity, at least {least:g} of the reference's: {', '.join(told)}" if told else "not measured"
+    return Section("load", facts, tuple(problems))

@@ -120,7 +120,7 @@ def _schema(lab: Lab) -> Iterator[Problem]:
     copy = lab.manifest.parents[1] / SCHEMA_FILE
     if not copy.is_file() or copy.read_text(encoding="utf-8") != schema_text():
         state = "is missing" if not copy.is_file() else "is not the one of this version"
-        yield Problem(f"labs/{SCHEMA_FILE} {state}.", f"Type `lab new --schema {copy.parents[1]}`.")
+        yield Problem(f"labs/{SCHEMA_FILE} {state}.", f"Type `lab new --schema --pack {copy.parents[1]}`.")
 
 
 # -- checks, here and there -----------------------------------------------------------------------------------------

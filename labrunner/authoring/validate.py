@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -17,7 +18,7 @@ from labrunner.model.validation import CaseKind, LabReport, Section
 from labrunner.solution import manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from labrunner.authoring.cases import Case
     from labrunner.authoring.wanted import Wanted
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
 
     Grade = Callable[[Solution, str, tuple[str, ...]], Result]
 
+LOAD_RUNS = 500
+"""Numbers of runs under load begin here, so that they have seeds of their own."""
 MOST_TRIES = 3
 """So often is a mutant graded while a check that must fail it is inconclusive: that is no evidence, for nothing."""
 
 
 def validate(lab: Lab, held: tuple[str, ...], grade: Grade, wanted: Wanted, kept: dict[str, CaseReport],
-             transcripts: Callable[[], Section | None] = lambda: None) -> Iterator[CaseReport | LabReport]:  # fmt: skip
+             transcripts: Callable[[], Section | None] = lambda: None, abort: Callable[[], None] = lambda: None,
+             ) -> Generator[CaseReport | LabReport, None, None]:  # fmt: skip
     """Grade a lab's own solutions; yields each one's report as it comes, and the lab's at the end.
 
     Args:
@@ -43,6 +47,7 @@ def validate(lab: Lab, held: tuple[str, ...], grade: Grade, wanted: Wanted, kept
         wanted: how much, and how often.
         kept: reports of an earlier validation that need not be made again, by the case's id.
         transcripts: compares what learners see; None when there is nothing to compare.
+        abort: makes runs under way end, when nobody wants them any more.
     """
     began = time.monotonic()
     found, of_cases = authors.look(lab)
@@ -51,7 +56,7 @@ def validate(lab: Lab, held: tuple[str, ...], grade: Grade, wanted: Wanted, kept
     reports = {case.id: kept[case.id] for case in chosen if case.id in kept}
     # Where the graders and the manifest name different checks, every run would say that and nothing else.
     if not apart:
-        for report in _graded(lab, [case for case in chosen if case.id not in reports], grade, wanted):
+        for report in _graded(lab, [case for case in chosen if case.id not in reports], grade, wanted, abort):
             reports[report.id] = report
             yield report
     ordered = tuple(reports[case.id] for case in chosen if case.id in reports)
@@ -69,34 +74,83 @@ def validate(lab: Lab, held: tuple[str, ...], grade: Grade, wanted: Wanted, kept
     )  # fmt: skip
 
 
-def _graded(lab: Lab, cases: Sequence[Case], grade: Grade, wanted: Wanted) -> Iterator[CaseReport]:
+def _graded(lab: Lab, cases: Sequence[Case], grade: Grade, wanted: Wanted, abort: Callable[[], None]
+            ) -> Iterator[CaseReport]:  # fmt: skip
     pool = ThreadPoolExecutor(wanted.jobs, thread_name_prefix="validate")
+    stopped = threading.Event()
     try:
-        futures = [pool.submit(_report, lab, case, grade, wanted) for case in cases]
+        works = [_Work(lab, case, grade, wanted, stopped) for case in cases]
+        futures = {pool.submit(work.functional): work for work in works}
         for future in as_completed(futures):
-            yield future.result()
+            future.result()
+            if not futures[future].asks_for_load:
+                yield futures[future].report()
+        # What is measured must find a machine that does nothing else.
+        for work in works:
+            if work.asks_for_load:
+                work.under_load()
+                yield work.report()
+    except BaseException:
+        # Nobody waits for runs under way: without their grader they end at once.
+        stopped.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        abort()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _report(lab: Lab, case: Case, grade: Grade, wanted: Wanted) -> CaseReport:
-    began = time.monotonic()
-    tally = Tally(lab, case, wanted)
-    with tempfile.TemporaryDirectory(prefix="lab-validate-") as folder:
-        solution = manifest.read(authors.lay_out(case, lab, Path(folder) / "solution"))
-        for number in range(wanted.times(case)):
-            asked = wanted.asked(lab, case) if number == 0 else wanted.again(lab, case) or wanted.asked(lab, case)
-            tally.add(_run(case, solution, asked, grade, wanted, number))
-            if tally.hindered:
-                break
-    return tally.report(time.monotonic() - began)
+class _Work:
+    """One solution's runs: what can be done beside others, and what cannot."""
+
+    def __init__(self, lab: Lab, case: Case, grade: Grade, wanted: Wanted, stopped: threading.Event) -> None:
+        self._lab = lab
+        self._case = case
+        self._grade = grade
+        self._wanted = wanted
+        self._stopped = stopped
+        self._tally = Tally(lab, case, wanted)
+        self._measured = wanted.measured(lab, case)
+        self._seconds = 0.0
+
+    @property
+    def asks_for_load(self) -> bool:
+        """Whether it is also measured."""
+        return bool(self._measured)
+
+    def functional(self) -> None:
+        """All its runs but those under load."""
+        wanted, lab, case = self._wanted, self._lab, self._case
+        further = wanted.again(lab, case)
+        times = wanted.times(case) if further else 1
+        self._grade_each([wanted.asked(lab, case), *[further] * (times - 1)], first=0)
+
+    def under_load(self) -> None:
+        """Its runs under load: a mutant's is one."""
+        times = self._wanted.times(self._case)
+        self._grade_each([self._measured] * times, first=LOAD_RUNS)
+
+    def _grade_each(self, runs: Sequence[tuple[str, ...]], *, first: int) -> None:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="lab-validate-") as folder:
+            solution = manifest.read(authors.lay_out(self._case, self._lab, Path(folder) / "solution"))
+            for number, asked in enumerate(runs, start=first):
+                if self._stopped.is_set() or self._tally.hindered:
+                    break
+                self._tally.add(_run(self._case, solution, asked, self._grade, self._wanted, number))
+        self._seconds += time.monotonic() - began
+
+    def report(self) -> CaseReport:
+        """What came of them."""
+        return self._tally.report(self._seconds)
 
 
 def _run(case: Case, solution: Solution, asked: tuple[str, ...], grade: Grade, wanted: Wanted, number: int) -> Result:
     """One run; of a mutant once more while that may still catch it."""
-    for attempt in range(MOST_TRIES):
-        result = grade(solution, wanted.run_seed(case, number + attempt * 1000), asked)
+    result = grade(solution, wanted.run_seed(case, number), asked)
+    for attempt in range(1, MOST_TRIES):
         statuses = {check.status for check in result.checks if check.id in case.breaks}
         if case.kind is not CaseKind.MUTANT or Status.INCONCLUSIVE not in statuses:
             break
+        result = grade(solution, wanted.run_seed(case, number + attempt * 1000), asked)
     return result

@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labrunner.model.lab import LOAD_STAGE
 from labrunner.model.validation import CORRECT, CaseKind
 from labrunner.rules.plan import with_needs
 from labrunner.rules.proportion import runs_to_judge
@@ -18,8 +19,17 @@ if TYPE_CHECKING:
     from labrunner.authoring.cases import Case
     from labrunner.model.lab import Lab
 
-LOAD = "load"
+LOAD = LOAD_STAGE
 """The stage whose checks measure; a mutant is measured only when it names one of them."""
+
+
+LOAD_TURNS = 2
+"""Mutants that only load can catch take ten seconds each, one at a time: a quick validation takes so many, by turns."""
+
+
+def is_load(check: str) -> bool:
+    """Whether a check measures."""
+    return check.startswith(f"{LOAD}/")
 
 
 class Mode(enum.StrEnum):
@@ -56,26 +66,43 @@ class Wanted:
         """Those whose turn it is."""
         if self.only:
             return [case for case in cases if case.id in self.only]
-        mutants = [case.name for case in cases if case.kind is CaseKind.MUTANT]
+        mutants = {case.name: case for case in cases if case.kind is CaseKind.MUTANT}
         named = turns(mutants, len(mutants) if self.mutants is None else self.mutants, self.commit)
+        if self.mode is Mode.QUICK:
+            slow = [name for name in named if all(is_load(check) for check in mutants[name].breaks)]
+            named -= frozenset(slow) - turns(slow, LOAD_TURNS, self.commit, LOAD)
         return [case for case in cases if case.kind is not CaseKind.MUTANT or case.name in named]
 
     def asked(self, lab: Lab, case: Case) -> tuple[str, ...]:
-        """The checks that are run against `case`, in the lab's order."""
+        """The checks that are run against `case`, in the lab's order; those that measure are run apart, see `measured`."""
+        if case.kind is CaseKind.SCAFFOLD:
+            return tuple(check.id for check in lab.checks)  # none of them gets as far as being measured
+        functional = [check.id for check in lab.checks if not is_load(check.id)]
         if case.kind is not CaseKind.MUTANT:
-            return tuple(check.id for check in lab.checks)
-        named = {*case.breaks, *case.may_break}
-        others = [check.id for check in lab.checks if check.id not in named and not check.id.startswith(f"{LOAD}/")]
+            return self._ordered(lab, set(functional))
+        named = {check for check in (*case.breaks, *case.may_break) if not is_load(check)}
+        others = [check for check in functional if check not in named]
         if self.mode is Mode.QUICK:
             others = list(tenth(others, self.commit, case.name))
         return self._ordered(lab, {*others, *named})
 
+    def measured(self, lab: Lab, case: Case) -> tuple[str, ...]:
+        """The checks under load that are run against `case`, and what they need; none at all for most."""
+        checks = [check.id for check in lab.checks if is_load(check.id)]
+        if case.kind is CaseKind.MUTANT:
+            checks = [check for check in checks if check in case.breaks]
+        elif self.mode is Mode.QUICK and case.id != f"{CaseKind.REFERENCE}/{lab.languages[0]}":
+            checks = []
+        return self._ordered(lab, set(checks)) if case.kind is not CaseKind.SCAFFOLD else ()
+
     def again(self, lab: Lab, case: Case) -> tuple[str, ...]:
-        """The checks of a race's further runs, which only count how often it is caught."""
-        return self._ordered(lab, case.breaks)
+        """The checks of further runs: all for a correct solution; of a race those that it names, for its share."""
+        if case.kind is not CaseKind.MUTANT:
+            return self.asked(lab, case)
+        return self._ordered(lab, {check for check in case.breaks if not is_load(check)})
 
     @staticmethod
-    def _ordered(lab: Lab, named: set[str] | tuple[str, ...]) -> tuple[str, ...]:
+    def _ordered(lab: Lab, named: set[str]) -> tuple[str, ...]:
         wanted = with_needs(lab.checks, named)
         return tuple(check.id for check in lab.checks if check.id in wanted)
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
 
 from labrunner.errors import LabInvalid
-from labrunner.model.lab import Check, ImportRule, Lab, Language, Level, ServiceSpec, Stage, Visibility
+from labrunner.model.lab import (
+    BUILT_IN_COMPANIONS,
+    LOAD_STAGE,
+    Check,
+    ImportRule,
+    Lab,
+    Language,
+    Level,
+    ServiceSpec,
+    Stage,
+    Visibility,
+)
+from labrunner.model.load import LoadSpec
 from labrunner.rules.plan import cycle
 from labrunner.rules.toml_text import Document, Table
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Ready(enum.StrEnum):
@@ -49,26 +59,57 @@ def read(root: Path, pack: str, name: str) -> Lab:
         raise table.complain("id", f"the id is '{lab_id}', but the folder is called '{name}'.", "Make them equal.")
     lab = Lab(
         id=lab_id,
-        version=table.text("version", pattern=r"\d+\.\d+\.\d+", form="a version such as 1.0.0"),
+        version=version_of(table),
         title=table.text("title"),
         summary=table.text("summary"),
         level=table.choice("level", Level),
         hours=table.integer("hours", 1, 1000),
         languages=_languages(table),
         baseline=table.integer("baseline", 0, 1_000_000),
-        service=_service(table.table("service")),
-        stages=_stages(table),
+        service=_service(table.table("service"), root / "graders" / name),
+        stages=stages_of(table),
         pack=pack,
         readme=path.with_name("README.md"),
         manifest=path,
         scaffolds=root / "scaffolds" / name,
         grader=root / "graders" / name,
         imports=_imports(table.table("imports")) if "imports" in table else {},
+        load=_load(table.table("load")) if "load" in table else None,
     )
     table.done()
+    _refuse_misplaced_load(lab, table)
     if lab.baseline > lab.points:
-        raise table.complain("baseline", f"the baseline of {lab.baseline} is more than all {lab.points} points.")
+        what = f"the baseline of {lab.baseline} is more than all {lab.points} points."
+        raise table.complain("baseline", what, "Write the points that the scaffold earns.")
     return lab
+
+
+def version_of(table: Table) -> str:
+    """Three numbers."""
+    return table.text("version", pattern=r"\d+\.\d+\.\d+", form="a version such as 1.0.0")
+
+
+def _load(table: Table) -> LoadSpec:
+    spec = LoadSpec(
+        capacity=table.number("capacity", 0.01, 1.0),
+        p95=table.number("p95", 1.0, 100.0),
+        objective_ms=table.number("objective_ms", 1.0, 60_000.0),
+        rate=table.number("rate", 0.01, 0.5),
+        users=table.integer("users", 1, 256),
+        reference=table.choice("reference", Language, Language.PYTHON).value,
+    )
+    table.done()
+    return spec
+
+
+def _refuse_misplaced_load(lab: Lab, table: Table) -> None:
+    slugs = [stage.slug for stage in lab.stages]
+    if lab.load is not None and slugs[-1] != LOAD_STAGE:
+        raise table.complain("load", f"the last stage is '{slugs[-1]}'.", f"With [load], it is called '{LOAD_STAGE}'.")
+    if lab.load is None and LOAD_STAGE in slugs:
+        raise table.complain(
+            "", f"there is a stage '{LOAD_STAGE}', but no [load].", "Add the table with its thresholds."
+        )
 
 
 def _languages(table: Table) -> tuple[Language, ...]:
@@ -96,40 +137,73 @@ def _imports(table: Table) -> dict[Language, ImportRule]:
     return rules
 
 
-def _service(table: Table) -> ServiceSpec:
+def _service(table: Table, grader: Path) -> ServiceSpec:
+    companions = table.texts("companions", default=())
+    shared = table.texts("shared_companions", default=())
+    for name in companions:
+        _refuse_bad_companion(table, name, grader)
+    for name in shared:
+        if name not in companions:
+            raise table.complain(
+                "shared_companions", f"'{name}' is not among the companions.", "Add it to `companions` too."
+            )
     spec = ServiceSpec(
         ready=table.text("ready", pattern=r"/[!-~]*", form="a path such as /healthz"),
         ready_within_ms=table.integer("ready_within_ms", 100, 600_000),
         try_lines=table.texts("try", default=()),
+        companions=companions,
+        shared_companions=shared,
         any_status=table.choice("ready_when", Ready, Ready.OK) is Ready.ANSWERED,
     )
     table.done()
     return spec
 
 
-def _stages(table: Table) -> tuple[Stage, ...]:
-    stages: list[Stage] = []
+def _refuse_bad_companion(table: Table, name: str, grader: Path) -> None:
+    """A lab's own companion has a file; who has no grader cannot know."""
+    if not re.fullmatch(SLUG, name):
+        raise table.complain("companions", f"'{name}' is no name of a companion.", f"A name is {_SLUG_FORM}.")
+    file = Path("companions", f"{name.replace('-', '_')}.py")
+    if name not in BUILT_IN_COMPANIONS and grader.is_dir() and not (grader / file).is_file():
+        raise table.complain(
+            "companions",
+            f"unknown companion '{name}'.",
+            f"Known: {', '.join(BUILT_IN_COMPANIONS)}; one of the lab's own is {Path('graders', grader.name) / file}.",
+        )
+
+
+def stages_of(table: Table, base: tuple[Stage, ...] = ()) -> tuple[Stage, ...]:
+    """The stages; with `base` those of a lab that is extended, each with what is added to it, then the new ones."""
     places: dict[str, Table] = {}
+    taken = {check.id for stage in base for check in stage.checks}
+    found = {stage.slug: stage for stage in base}
+    named: set[str] = set()
     for entry in table.tables("stages"):
         slug = entry.text("slug", pattern=SLUG, form=_SLUG_FORM)
-        if any(stage.slug == slug for stage in stages):
+        if slug in named:
             raise entry.complain("slug", f"two stages are called '{slug}'.", "Rename one.")
+        named.add(slug)
         checks = []
         for row in entry.tables("checks"):
-            check = _check(row, slug)
-            if check.id in places:
+            check = _check(row, slug, is_added=bool(base))
+            if check.id in places or check.id in taken:
                 raise row.complain(
                     "slug", f"two checks of the stage '{slug}' are called '{check.slug}'.", "Rename one."
                 )
             places[check.id] = row
             checks.append(check)
-        stages.append(Stage(slug, entry.text("title"), entry.text("goal"), tuple(checks)))
+        known = found.get(slug)
+        title = entry.text("title", default=known.title if known else None)
+        goal = entry.text("goal", default=known.goal if known else None)
+        found[slug] = Stage(slug, title, goal, (*(known.checks if known else ()), *checks))
         entry.done()
-    _refuse_bad_needs([check for stage in stages for check in stage.checks], places)
-    return tuple(stages)
+    if base and LOAD_STAGE in found:
+        found[LOAD_STAGE] = found.pop(LOAD_STAGE)  # it stays the last
+    _refuse_bad_needs([check for stage in found.values() for check in stage.checks], places)
+    return tuple(found.values())
 
 
-def _check(row: Table, stage: str) -> Check:
+def _check(row: Table, stage: str, *, is_added: bool) -> Check:
     slug = row.text("slug", pattern=SLUG, form=_SLUG_FORM)
     check = Check(
         id=f"{stage}/{slug}",
@@ -140,6 +214,7 @@ def _check(row: Table, stage: str) -> Check:
         hints=row.texts("hints", least=2),
         needs=tuple(need if "/" in need else f"{stage}/{need}" for need in row.texts("needs", default=())),
         visibility=row.choice("visibility", Visibility, Visibility.OPEN),
+        is_added=is_added,
     )
     row.done()
     return check

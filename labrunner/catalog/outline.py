@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from labrunner.catalog.folders import CORE, names, packs
+from labrunner.catalog.folders import called, names, packs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,22 +37,29 @@ def outlines(folders: tuple[Path, ...]) -> list[Outline]:
         LabInvalid: a manifest is wrong.
         UsageError: one of `folders` is no pack.
     """
-    return [_read(pack, name) for pack in packs(folders) for name in names(pack)]
+    found: dict[str, Outline] = {}
+    for pack in packs(folders):
+        for name in names(pack):
+            found[f"{pack.name}:{name}"] = _read(pack, name, found, folders)
+    return list(found.values())
 
 
-def _read(pack: Pack, name: str) -> Outline:
+def _read(pack: Pack, name: str, found: dict[str, Outline], folders: tuple[Path, ...]) -> Outline:
     path = pack.root / "labs" / name / "lab.toml"
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        called = name if pack.name == CORE else f"{pack.name}:{name}"
+        shown = called(pack, name)
+        if "extends" in table:
+            base = found[table["extends"]]
+            return base._replace(name=shown, points=base.points | _points(table))
         return Outline(
-            name, called, table["level"], table["hours"], list(table["languages"]), table["summary"], _points(table)
+            name, shown, table["level"], table["hours"], list(table["languages"]), table["summary"], _points(table)
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         # Whoever reads the whole of it says what is wrong, and where.
-        from labrunner.catalog import manifest  # noqa: PLC0415 - only when there is something to complain about
+        from labrunner.catalog.packs import Catalog  # noqa: PLC0415 - only when there is something to complain about
 
-        manifest.read(pack.root, pack.name, name)
+        Catalog(folders).lab(f"{pack.name}:{name}")
         raise
 
 

@@ -1,13 +1,13 @@
-"""Labs by name, from the core pack and from folders named by ``--pack`` or ``LAB_PACK``."""
+"""Labs by name: of the core pack, of installed packs, and of folders named by ``--pack`` or ``LAB_PACK``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labrunner.catalog import manifest
+from labrunner.catalog import extension, manifest
 from labrunner.catalog.folders import called, names
 from labrunner.catalog.folders import packs as folders_of
-from labrunner.errors import UnknownName, UsageError
+from labrunner.errors import LabInvalid, UnknownName, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +66,15 @@ class Catalog:
             raise UsageError(f"More than one pack has a lab '{name}'.", f"Say {choices}.")
         return found[0], name
 
-    @staticmethod
-    def _read(pack: Pack, name: str) -> Lab:
-        return manifest.read(pack.root, pack.name, name)
+    def _read(self, pack: Pack, name: str) -> Lab:
+        wanted = extension.base_of(pack.root, name)
+        if wanted is None:
+            return manifest.read(pack.root, pack.name, name)
+        try:
+            base_pack, base_name = self._find(wanted)
+        except UsageError as fault:
+            hint = "Name its pack with --pack or LAB_PACK, too."
+            raise LabInvalid(f"labs/{name}/lab.toml extends '{wanted}'. {fault.message}", hint) from None
+        if base_pack == pack:
+            raise LabInvalid(f"labs/{name}/lab.toml extends '{wanted}', which is itself.", "Name another pack's lab.")
+        return extension.read(pack.root, pack.name, name, self._read(base_pack, base_name))

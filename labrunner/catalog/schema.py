@@ -33,7 +33,7 @@ def schema() -> dict[str, Any]:
         "languages": {"type": "array", "minItems": 1, "items": {"enum": [language.value for language in Language]}},
         "baseline": {"type": "integer", "minimum": 0, "description": "Points that the scaffold earns."},
         "service": _service(),
-        "load": {"type": "object", "description": "Thresholds of the load stage, as ratios to the reference."},
+        "load": _load(),
         "stages": {"type": "array", "minItems": 1, "items": _stage()},
     }
     extension = {
@@ -50,6 +50,21 @@ def schema() -> dict[str, Any]:
         "else": _object(whole, tuple(key for key in whole if key != "load")),
         "type": "object",
     }
+
+
+def _load() -> dict[str, Any]:
+    """Thresholds of the load stage; all but `objective_ms` and `users` are ratios to the reference."""
+    return _object(
+        {
+            "capacity": {"type": "number", "minimum": 0.01, "maximum": 1},
+            "p95": {"type": "number", "minimum": 1, "maximum": 100},
+            "objective_ms": {"type": "number", "minimum": 1, "maximum": 60_000},
+            "rate": {"type": "number", "minimum": 0.01, "maximum": 0.5},
+            "users": {"type": "integer", "minimum": 1, "maximum": 256},
+            "reference": {"enum": [language.value for language in Language]},
+        },
+        ("capacity", "p95", "objective_ms", "rate", "users"),
+    )
 
 
 def _service() -> dict[str, Any]:

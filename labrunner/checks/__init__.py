@@ -12,32 +12,50 @@ A check fails a solution only for what no correct solution can do under any sche
 the moment before it was sent and the moment after its answer was read (`Answer.sent`, `Answer.answered`).
 """
 
+from labrunner.checks.burst import Ask, burst, flood
 from labrunner.checks.clock import GRANULARITY, wait, wait_until
+from labrunner.checks.companions import Companion, Companions
 from labrunner.checks.connection import Connection, Reply, raw_request
-from labrunner.checks.http import Answer, Client
+from labrunner.checks.faults import Suffering, note_recovery
+from labrunner.checks.http import Answer, Client, Unanswered
+from labrunner.checks.load import Load, Record
 from labrunner.checks.notes import note_deadline, note_history
 from labrunner.checks.plans import for_all
+from labrunner.checks.pulse import PULSE
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
+from labrunner.rules import quota
 
 __all__ = [
     "GRANULARITY",
+    "PULSE",
     "Answer",
+    "Ask",
     "Broken",
     "Client",
+    "Companion",
+    "Companions",
     "Connection",
     "Exceeded",
     "Exit",
     "Failed",
+    "Load",
+    "Record",
     "Reply",
     "Service",
     "Services",
+    "Suffering",
+    "Unanswered",
     "Undecided",
+    "burst",
     "exceeded",
     "fail",
+    "flood",
     "for_all",
     "note_deadline",
     "note_history",
+    "note_recovery",
+    "quota",
     "raw_request",
     "undecided",
     "wait",

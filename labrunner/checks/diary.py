@@ -13,10 +13,11 @@ class Diary:
     Attributes:
         exchanges: requests sent; a check that sent none has no evidence.
         waited: seconds of declared waits.
-        answering: seconds spent waiting for the service's answers, or for it to start or stop.
         margin: the largest share of an allowed time that was used up.
         histories: how many histories an oracle searched.
         unknown: on how many of them it gave up.
+        answering: seconds spent waiting for the service's answers, or for it or a companion to start or stop.
+        recovery: seconds, the longest that the service took to serve again after a fault; None when there was none.
     """
 
     exchanges: int = 0
@@ -25,6 +26,7 @@ class Diary:
     margin: float = 0.0
     histories: int = 0
     unknown: int = 0
+    recovery: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note_exchange(self, seconds: float) -> None:
@@ -32,6 +34,11 @@ class Diary:
         with self._lock:
             self.exchanges += 1
             self.answering += seconds
+
+    def note_requests(self, count: int) -> None:
+        """So many requests were sent for this check by somebody else: the load generator."""
+        with self._lock:
+            self.exchanges += count
 
     def note_wait(self, seconds: float) -> None:
         """The check waited on purpose."""
@@ -54,6 +61,16 @@ class Diary:
         with self._lock:
             self.histories += 1
             self.unknown += is_unknown
+
+    def note_aside(self, seconds: float) -> None:
+        """The check waited for a companion, which is no evidence of the service's behaviour."""
+        with self._lock:
+            self.answering += seconds
+
+    def note_recovery(self, seconds: float) -> None:
+        """After a fault the service served again, so many seconds later."""
+        with self._lock:
+            self.recovery = max(self.recovery or 0.0, seconds, 0.0)
 
 
 DIARY = Diary()

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import base64
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from labrunner.checks.connection import Connection
 from labrunner.checks.diary import DIARY
+from labrunner.checks.faults import Hurtable, timed_call
 from labrunner.checks.http import Client
-from labrunner.checks.verdicts import Exceeded, Failed
-from labrunner.model.outcome import Failure
-from labrunner.model.status import Reason
+from labrunner.checks.verdicts import undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-class Bench(Protocol):
-    """The channel to the runner."""
-
-    def call(self, action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask, and wait for the answer."""
+    from labrunner.checks.faults import Bench
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +29,24 @@ class Exit:
     seconds: float
 
 
-class Service:
+class Service(Hurtable):
     """A running instance of the learner's service.
 
     Attributes:
         url: ``http://host:port``.
         env: the lab's variables in its environment.
+        user_agent: the client profile of this run.
     """
 
     def __init__(self, bench: Bench, name: str, url: str, env: dict[str, str], user_agent: str = "lab") -> None:
-        self._bench = bench
-        self._user_agent = user_agent
-        self.name = name
+        super().__init__(bench, name)
+        self.user_agent = user_agent
         self.url = url
         self.env = env
 
     def client(self) -> Client:
         """A new recorded client, with a connection of its own."""
-        return Client(self.url, self.name, self._user_agent)
+        return Client(self.url, self.name, self.user_agent)
 
     def stop(self, within: float) -> Exit:
         """SIGTERM; after `within` seconds SIGKILL."""
@@ -63,21 +54,16 @@ class Service:
         DIARY.note_deadline(told["seconds"], within)
         return Exit(told["code"], told["seconds"])
 
-    def kill(self) -> None:
-        """SIGKILL to every process of it; returns when none is left."""
-        self._do("kill")
+    def memory(self) -> int:
+        """Bytes of resident memory that its processes have together.
 
-    def restart(self) -> None:
-        """Start it again at the same address after `kill` or `stop`, and wait until it is ready."""
-        self._do("restart")
-
-    def pause(self) -> None:
-        """Stop every process of it; returns when that is confirmed."""
-        self._do("pause")
-
-    def resume(self) -> None:
-        """Undo `pause`."""
-        self._do("resume")
+        Raises:
+            Undecided: nobody can tell on this machine.
+        """
+        told: int | None = self._do("memory")["bytes"]
+        if told is None:
+            undecided("the memory of a process cannot be measured on this machine")
+        return told
 
     def connect(self) -> Connection:
         """A connection of its own, to speak bytes."""
@@ -96,9 +82,6 @@ class Service:
         content = self._do("read-data", path=path)["content"]
         return None if content is None else base64.b64decode(content)
 
-    def _do(self, action: str, **arguments: Any) -> dict[str, Any]:
-        return _timed_call(self._bench, action, {"service": self.name, **arguments})
-
 
 class Services:
     """Starts further instances for one check; they end with it."""
@@ -108,29 +91,23 @@ class Services:
         self._shared = shared
         self._user_agent = user_agent
 
-    def start(self, env: dict[str, str] | None = None) -> Service:
+    def start(self, env: dict[str, str] | None = None, *, behind_proxy: bool = False) -> Service:
         """Another instance, ready to be asked.
 
         Args:
             env: the lab's variables; None for those of the run's shared service.
+            behind_proxy: whether the grader reaches it through a fault proxy, which can delay, reset and lose what
+                passes; without containers, cutting off takes one too.
         """
-        environment = dict(self._shared if env is None else env)
-        told = _timed_call(self._bench, "start", {"env": environment})
-        if "ready" in told:
-            DIARY.note_deadline(told["ready"], told["within"])
-        return Service(self._bench, told["name"], told["url"], environment, self._user_agent)
+        return self.start_together([env], behind_proxy=behind_proxy)[0]
 
-
-def _timed_call(bench: Bench, action: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    began = time.monotonic()
-    try:
-        told = bench.call(action, arguments)
-    finally:
-        DIARY.note_service(time.monotonic() - began)
-    if refusal := told.get("not_started"):
-        failure = Failure(refusal["expected"], refusal["got"], refusal["why"], log=tuple(refusal["log"]))
-        reason = Reason(refusal["reason"])
-        if refusal["deadline"] is not None:
-            raise Exceeded(failure, refusal["deadline"], reason)
-        raise Failed(failure, reason)
-    return told
+    def start_together(self, envs: list[dict[str, str] | None], *, behind_proxy: bool = False) -> list[Service]:
+        """Several instances, one for each of `envs`, started side by side; see `start`."""
+        environments = [dict(self._shared if env is None else env) for env in envs]
+        told = timed_call(self._bench, "start", {"envs": environments, "behind_proxy": behind_proxy})
+        for each in told["started"]:
+            DIARY.note_deadline(each["ready"], each["within"])
+        return [
+            Service(self._bench, each["name"], each["url"], environment, self._user_agent)
+            for each, environment in zip(told["started"], environments, strict=True)
+        ]

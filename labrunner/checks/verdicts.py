@@ -76,16 +76,19 @@ def fail(*answers: Shown, expected: str, got: str, why: str) -> NoReturn:
         got: what this one did, one line.
         why: why that matters, one sentence for a human.
     """
+    __tracebackhide__ = True  # a debugger shall stand in the check
     raise Failed(_failure(answers, expected, got, why))
 
 
 def exceeded(*answers: Shown, deadline: float, expected: str, got: str, why: str) -> NoReturn:
     """End this try: a *deadline*, an upper bound on time in seconds, passed. See `fail` for the other arguments."""
+    __tracebackhide__ = True
     raise Exceeded(_failure(answers, expected, got, why), deadline)
 
 
 def undecided(because: str) -> NoReturn:
     """End this try without a verdict: the machine was too slow for this plan to tell anything."""
+    __tracebackhide__ = True
     raise Undecided(because)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-REPORT_FORMATS = ("json",)
+REPORT_FORMATS = ("json", "junit", "gitlab", "markdown", "github", "gradescope", "html")
 
 
 def _seed(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -58,7 +58,17 @@ report = click.option(
     envvar="LAB_REPORT",
     show_envvar=True,
     metavar="FORMAT[=FILE]",
-    help=f"Also write the result as {', '.join(REPORT_FORMATS)}; to standard output without FILE.",
+    help=f"Also write the result as {', '.join(REPORT_FORMATS)}; to standard output without FILE. May be repeated.",
+)
+
+
+folder = click.option(
+    "--folder",
+    default="",
+    envvar="LAB_FOLDER",
+    show_envvar=True,
+    metavar="FOLDER",
+    help="Where in its repository the solution lies, for reports that point at files.",
 )
 
 
@@ -79,3 +89,8 @@ def parse_reports(values: tuple[str, ...]) -> list[tuple[str, Path | None]]:
     if sum(path is None for _, path in pairs) > 1:
         raise UsageError("Two reports cannot both go to standard output.", "Give one of them a file.")
     return pairs
+
+
+def uses_stdout(outputs: list[tuple[str, Path | None]]) -> bool:
+    """Whether a report goes to standard output; what people read then goes to standard error."""
+    return any(path is None for _, path in outputs)

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labrunner import __version__
+from labrunner.authoring import cases as authors
+from labrunner.authoring import transcripts
+from labrunner.authoring.store import Store
 from labrunner.authoring.validate import validate as reports_of
 from labrunner.authoring.wanted import Mode, Wanted
+from labrunner.catalog.digest import of_tree
 from labrunner.cli.interruption import listen
-from labrunner.errors import ExitCode, LabInvalid
+from labrunner.errors import ExitCode, LabInvalid, UnknownName
+from labrunner.grading.workplace import cache_folder
+from labrunner.model.lab import Visibility
 from labrunner.model.validation import LabReport, Problem, Section, Validation
 from labrunner.reports import terminal, validation
 from labrunner.rules import wire
 from labrunner.rules.fold import fold
+from labrunner.rules.score import exit_code
+from labrunner.solution import manifest
 from labrunner.solution.progress import write_whole
 from labrunner.wiring.runs import Wish, fresh_seed, grading, loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
 
     from labrunner.catalog.packs import Catalog
-    from labrunner.model.lab import Lab
+    from labrunner.model.lab import Check, Lab
     from labrunner.model.result import Result
     from labrunner.model.solution import Solution
     from labrunner.suites.kept import KeptGrader
@@ -47,11 +59,50 @@ class Asked:
     only: tuple[str, ...]
     packs: tuple[Path, ...]
     patience: float
+    resume: bool = False
+    update_transcripts: bool = False
 
     @property
     def runtimes(self) -> tuple[str, ...]:
         """One after another; a full validation is of both, unless told otherwise."""
         return BOTH if self.mode is Mode.FULL and self.runtime == "auto" else (self.runtime,)
+
+
+def in_foreground(lab: Lab, case_id: str, check_id: str, runtime: str, seed: str | None, *, with_pdb: bool) -> ExitCode:
+    """One check against one solution on the terminal, with pytest's own output; the check's needs are left out."""
+    listen()
+    case = next((case for case in authors.look(lab)[0] if case.id == case_id), None)
+    if case is None:
+        raise UnknownName("solution", case_id, [each.id for each in authors.look(lab)[0]], "Say KIND/NAME.")
+    alone = without_needs(lab, check_id)
+    with tempfile.TemporaryDirectory(prefix="lab-validate-") as folder:
+        solution = manifest.read(authors.lay_out(case, lab, Path(folder) / "solution"))
+        wish = Wish(
+            alone, solution, (check_id,), seed or fresh_seed(), runtime, foreground=("--pdb",) if with_pdb else ()
+        )
+        with grading(wish) as run:
+            result = fold(run.events())
+    console = terminal.console()
+    outcome = next(check.outcome for check in result.checks if check.id == check_id)
+    reason = f" ({outcome.reason})" if outcome.reason else ""
+    said = result.problem or (result.startup.failure.got if result.startup else "")
+    console.print(f"{check_id} {outcome.status}{reason}, seed {result.seed}. {said}".strip(), markup=False)
+    return exit_code(result)
+
+
+def without_needs(lab: Lab, check_id: str) -> Lab:
+    """The lab, with a check that waits for no other."""
+    return _with_checks(lab, lambda check: dataclasses.replace(check, needs=()) if check.id == check_id else check)
+
+
+def opened(lab: Lab) -> Lab:
+    """The lab as its author sees it: evidence is hidden from learners only."""
+    return _with_checks(lab, lambda check: dataclasses.replace(check, visibility=Visibility.OPEN))
+
+
+def _with_checks(lab: Lab, change: Callable[[Check], Check]) -> Lab:
+    stages = (dataclasses.replace(stage, checks=tuple(map(change, stage.checks))) for stage in lab.stages)
+    return dataclasses.replace(lab, stages=tuple(stages))
 
 
 class Validating:
@@ -87,35 +138,64 @@ class Validating:
         seed = self._asked.seed or fresh_seed()
         try:
             lab = self._catalog.lab(name)
-            with loaded(lab) as kept:
-                return self._of_lab(lab, kept, runtime, seed)
+            with loaded(lab) as kept, self._store(lab, runtime, seed) as store:
+                return self._of_lab(lab, kept, runtime, store)
         except LabInvalid as fault:
             first, _, rest = fault.message.partition("\n")
-            problem = Problem(first, fault.hint or rest)
+            more = rest if "LAB_DEBUG" in os.environ else ""
+            advice = fault.hint or "Mend it there; with LAB_DEBUG=1 the whole traceback is shown."
+            problem = Problem(f"{first}\n{more}".strip(), advice)
             return LabReport(name, "", runtime, self._asked.mode.value, seed, 0.0, (),
                              (Section("manifest", "", (problem,)),))  # fmt: skip
 
-    def _of_lab(self, lab: Lab, kept: KeptGrader, runtime: str, seed: str) -> LabReport:
+    def _store(self, lab: Lab, runtime: str, seed: str) -> Store:
+        """What is known already, if that is wanted, and room for the rest."""
+        asked = self._asked
+        digest = of_tree(lab.manifest.parent, *lab.graders, lab.scaffolds)
+        key = f"{__version__} {digest} {asked.mode} {asked.runs} {commit_of(lab)}"
+        file = cache_folder() / "validate" / f"{lab.pack}-{lab.id}-{runtime}.jsonl"
+        return Store(file, key, seed, fixed_seed=asked.seed is not None, resume=asked.resume)
+
+    def _of_lab(self, lab: Lab, kept: KeptGrader, runtime: str, store: Store) -> LabReport:
         asked = self._asked
         wanted = Wanted(
-            asked.mode, runtime, asked.runs, asked.jobs, seed, commit_of(lab), asked.mutants, asked.only,
+            asked.mode, runtime, asked.runs, asked.jobs, store.seed, commit_of(lab), asked.mutants, asked.only,
             "".join(f" --pack {folder}" for folder in asked.packs),
         )  # fmt: skip
 
         def grade(solution: Solution, run_seed: str, checks: tuple[str, ...]) -> Result:
-            wish = Wish(lab, solution, checks, run_seed, runtime, kept=kept, patience=asked.patience)
+            wish = Wish(opened(lab), solution, checks, run_seed, runtime, kept=kept, patience=asked.patience)
             with grading(wish) as run:
                 return fold(run.events())
 
         report: LabReport | None = None
-        with validation.Watch(self._console, lab, wanted.seed) as watch:
-            for each in reports_of(lab, kept.checks, grade, wanted, {}):
+        stream = reports_of(lab, kept.checks, grade, wanted, store.kept, self._transcripts(lab, kept), kept.close)
+        with validation.Watch(self._console, lab, wanted.seed) as watch, contextlib.closing(stream):
+            watch.begin(len(wanted.chosen(authors.look(lab)[0])) - len(store.kept))
+            for each in stream:
                 if isinstance(each, LabReport):
                     report = each
                 else:
+                    store.add(each)
                     watch.add(each)
         assert report is not None
         return report
+
+    def _transcripts(self, lab: Lab, kept: KeptGrader) -> Callable[[], Section | None]:
+        """What learners see is the same in both runtimes, so the lighter one is looked at."""
+        if self._asked.only or lab.extension is not None:
+            return lambda: None
+        return lambda: transcripts.compare(lab, _as_learner(lab, kept))
+
+    def update_transcripts(self, names: Iterable[str]) -> ExitCode:
+        """Record anew what learners see, and show the difference; nothing is validated."""
+        listen()
+        for name in names:
+            lab = self._catalog.lab(name)
+            with loaded(lab) as kept:
+                for difference in transcripts.update(lab, _as_learner(lab, kept)):
+                    self._console.print(difference or "nothing has changed\n", markup=False, end="", soft_wrap=True)
+        return ExitCode.OK
 
     def _write(self, found: Validation) -> None:
         for _, path in self._outputs:
@@ -127,6 +207,18 @@ class Validating:
                 write_whole(path, data)
 
 
+def _as_learner(lab: Lab, kept: KeptGrader) -> Callable[[Solution, str], Result]:
+    """Grades as `lab test` does, up to the first stage that does not pass."""
+
+    def look(solution: Solution, seed: str) -> Result:
+        asked = tuple(check.id for check in lab.checks)
+        wish = Wish(lab, solution, asked, seed, "process", stop_early=True, start_tries=1, kept=kept)
+        with grading(wish) as run:
+            return fold(run.events())
+
+    return look
+
+
 def commit_of(lab: Lab) -> str:
     """The hash of the commit that the lab's pack is at; of its trees, where there is no git."""
     done = subprocess.run(
@@ -134,6 +226,4 @@ def commit_of(lab: Lab) -> str:
     )
     if done.returncode == 0:
         return done.stdout.strip()
-    from labrunner.catalog.digest import of_tree
-
     return of_tree(lab.manifest.parent, *lab.graders, lab.scaffolds)

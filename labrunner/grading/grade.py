@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from labrunner import __version__
 from labrunner.errors import EnvironmentProblem
+from labrunner.grading.load import LoadOnce
 from labrunner.grading.schedule import Schedule
 from labrunner.grading.session import Rooms, Session
 from labrunner.model.event import Event, Phase, PhaseEnded, PhaseStarted, RunEnded, RunStarted, StartFailed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from labrunner.model.assignment import Terms
     from labrunner.model.lab import Lab
     from labrunner.model.solution import Solution, Staged
 
@@ -35,6 +37,7 @@ class Order:
         jobs: checks at once.
         stop_early: leave out the stages after the first that does not pass.
         start_tries: so often must the service fail to become ready, with a healthy witness, before that counts.
+        terms: of the assignment that it is graded for.
     """
 
     lab: Lab
@@ -45,6 +48,7 @@ class Order:
     jobs: int = 16
     stop_early: bool = False
     start_tries: int = 3
+    terms: Terms | None = None
 
 
 class Grading:
@@ -88,6 +92,8 @@ class Grading:
                 build_seconds = time.monotonic() - build_began
             yield PhaseEnded(Phase.BUILD, build_seconds)
             session = Session(self._rooms, order.lab, staged, order.start_tries)
+            if self._rooms.load is not None and order.lab.load is not None:
+                session.load = LoadOnce(session, self._rooms.load, order.seed, self._work)
             yield PhaseStarted(Phase.START)
             yield PhaseEnded(Phase.START, session.start())
             self._refuse_missing_checks()
@@ -128,6 +134,7 @@ class Grading:
             notes=runtime.notes,
             stages=order.lab.stages,
             asked=order.asked,
+            terms=order.terms,
         )
 
     def _refuse_missing_checks(self) -> None:

@@ -52,10 +52,18 @@ def judge(session: Session, check: Check) -> Outcome | Death:
 
 def _try(session: Session, check: Check, number: int) -> Seen | Death:
     shared = session.service
-    bench = OwnServices(session.launch, session.lab.service, check.slug)
-    told = {"name": shared.name, "url": shared.url, "env": session.environment}
+    bench = OwnServices(session, check.slug)
+    told = {
+        "name": shared.name,
+        "url": shared.url,
+        "env": session.environment,
+        "companions": {
+            name: {"name": name, "url": each.url, "address": each.address, "client_address": each.client_address}
+            for name, each in session.shared_companions.items()
+        },
+    }
     try:
-        attempt = session.suite.run(check.id, attempt=number, service=told, bench=bench)
+        attempt = session.suite.run(check.id, attempt=number, service=told, bench=session.with_load(bench))
         if attempt.sight not in {Sight.PASSED, Sight.ERRORED, Sight.UNDECIDED}:
             if _died(shared, attempt.sight is Sight.BROKEN):
                 return Death(attempt)

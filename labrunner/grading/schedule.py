@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from labrunner.grading.judge import Death, crashed, judge, not_run
 from labrunner.model.event import CheckEnded, CheckStarted, Event
+from labrunner.model.lab import LOAD_STAGE
 from labrunner.model.outcome import Outcome
 from labrunner.model.status import Status
 from labrunner.ports.runtime import NotStarted
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 MOST_REVIVALS = 8
 """After so many deaths of the shared service the remaining checks are not worth trying."""
 
+LOOK_SECONDS = 0.1
+"""So often is it looked how far the load measurement is."""
 _NOT_REACHED = Outcome(Status.SKIPPED, note="an earlier stage comes first")
 
 
@@ -50,6 +53,7 @@ class Schedule:
         self._verdicts: dict[str, Status] = {}
         self._held: list[tuple[Check, Outcome]] = []
         self._revivals = 0
+        self._last = {c.id for stage in session.lab.stages if stage.slug == LOAD_STAGE for c in stage.checks}
 
     def events(self) -> Iterator[Event]:
         """Until every check has a verdict, or needs none."""
@@ -65,6 +69,8 @@ class Schedule:
                 elif self._suspects or self._session.service.epitaph() is not None:
                     yield from self._find_the_culprit()
         finally:
+            if self._session.load is not None:
+                self._session.load.close()
             # Forks still running belong to stages that are left out; closing the suite ends them.
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -128,13 +134,21 @@ class Schedule:
         for check in list(self._waiting):
             if len(self._running) >= self._jobs:
                 return
-            if blockers(check, self._verdicts) == ():
+            if blockers(check, self._verdicts) == () and (check.id not in self._last or self._is_quiet()):
                 self._waiting.remove(check)
                 yield CheckStarted(check)
                 self._running[pool.submit(judge, self._session, check)] = check
 
+    def _is_quiet(self) -> bool:
+        """Whether only checks of the load stage are left: what else runs would be measured too."""
+        return all(check.id in self._last for check in (*self._waiting, *self._running.values()))
+
     def _collect(self) -> Iterator[Event]:
-        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        load = self._session.load
+        is_loading = load is not None and any(check.id in self._last for check in self._running.values())
+        done, _ = wait(self._running, LOOK_SECONDS if is_loading else None, return_when=FIRST_COMPLETED)
+        if load is not None:
+            yield from load.news()
         for future in done:
             check = self._running.pop(future)
             outcome = future.result()

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from labrunner.errors import EnvironmentProblem
 from labrunner.ports.runtime import NotStarted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
+    from labrunner.model.event import LoadMeasured, LoadProgress
     from labrunner.model.lab import Lab
     from labrunner.model.solution import Staged
+    from labrunner.ports.companion import Companion, CompanionKind, Companions
+    from labrunner.ports.load import LoadTest
     from labrunner.ports.runtime import Runtime, Service, Witness
-    from labrunner.ports.suite import Suite
+    from labrunner.ports.suite import Bench, Suite
+    from labrunner.ports.target import Target
 
 NOISY_STARTS = 3
 """So often is a start repeated when the machine, by its witness, was stalled."""
@@ -23,17 +28,38 @@ NOISY_STARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """The concrete parts of a run, picked by `labrunner.wiring`."""
+    """The concrete parts of a run, picked by `labrunner.wiring`.
+
+    Attributes:
+        companions: None where a run can have none.
+    """
 
     runtime: Runtime
     suite: Suite
+    companions: Companions | None = None
+    load: LoadTest | None = None
+
+
+class RunLoad(Protocol):
+    """The run's one load measurement; see `labrunner.grading.load`."""
+
+    def bench(self, bench: Bench) -> Bench:
+        """`bench`, with the measurement to be asked for too."""
+
+    def news(self) -> Iterator[LoadProgress | LoadMeasured]:
+        """What happened since the last call."""
+
+    def close(self) -> None:
+        """The run is over: nobody waits for a measurement any more."""
 
 
 class Session:
     """One run's moving parts.
 
     Attributes:
+        shared_companions: by name; they run beside the shared service.
         epoch: how often the shared service was started; a try that saw two epochs proves nothing.
+        load: the run's load measurement; None where nobody can ask for one.
     """
 
     def __init__(self, rooms: Rooms, lab: Lab, staged: Staged, start_tries: int) -> None:
@@ -43,9 +69,16 @@ class Session:
         self.staged = staged
         self.witness: Witness = rooms.runtime.witness()
         self.environment: dict[str, str] = {}
+        self.shared_companions: dict[str, Companion] = {}
+        self._companions = rooms.companions
         self.epoch = 0
         self._start_tries = start_tries
         self._service: Service | None = None
+        self.load: RunLoad | None = None
+
+    def with_load(self, bench: Bench) -> Bench:
+        """`bench`, with the load measurement where there is one."""
+        return self.load.bench(bench) if self.load is not None else bench
 
     @property
     def service(self) -> Service:
@@ -62,7 +95,8 @@ class Session:
             EnvironmentProblem: the machine was too busy to tell.
             SuiteBroken: the grader cannot be loaded.
         """
-        self.environment = self.suite.environment()
+        self._start_companions()
+        self.environment |= self.suite.environment()
         self._service = self.launch(self.environment, "service")
         self.epoch = 1
         return self._until_ready()
@@ -77,6 +111,38 @@ class Session:
     def launch(self, environment: Mapping[str, str], name: str) -> Service:
         """Start an instance of the solution."""
         return self.runtime.launch(self.staged, environment, name=name)
+
+    def _start_companions(self) -> None:
+        """Those that the lab wants beside its shared service, whose variables they fill."""
+        for name in self.lab.service.shared_companions:
+            companion = self.runtime.companion(self.kind(name, {}), name=name)
+            self.shared_companions[name] = companion
+            companion.wait_ready()
+            assert self._companions is not None
+            self.environment[self._companions.variable(name)] = companion.url
+
+    def kind(self, name: str, settings: Mapping[str, Any]) -> CompanionKind:
+        """A sort of companion.
+
+        Raises:
+            LookupError: the lab names none of that name.
+        """
+        if self._companions is None:
+            raise LookupError("this run can have no companions")
+        return self._companions.kind(name, settings)
+
+    def proxy(self, target: Target, behind: CompanionKind | None, name: str) -> Companion:
+        """Start a fault proxy before `target`; does not wait until it is ready.
+
+        Args:
+            target: a service, or a companion.
+            behind: the companion's kind.
+            name: what messages call it.
+        """
+        if self._companions is None:
+            raise LookupError("this run can have no companions")
+        kind = self._companions.proxy(target.address, behind, self.lab.service.ready)
+        return self.runtime.companion(kind, name=name)
 
     def _until_ready(self) -> float:
         """Not being ready in time counts only while the witness was well."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from labrunner.model.assignment import Terms
 from labrunner.model.lab import Check, Stage
+from labrunner.model.load import LoadReport
 from labrunner.model.outcome import Outcome
 from labrunner.model.result import Fault, Isolation, Startup
 
@@ -25,6 +27,7 @@ class RunStarted:
     Attributes:
         at: UTC, ISO 8601.
         asked: ids of the checks that will be run; the others are skipped.
+        terms: of the assignment that it is graded for.
     """
 
     at: str
@@ -41,6 +44,7 @@ class RunStarted:
     notes: tuple[str, ...]
     stages: tuple[Stage, ...]
     asked: tuple[str, ...]
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,26 @@ class CheckEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadProgress:
+    """The load measurement goes on.
+
+    Attributes:
+        share: of it that is done, 0 to 1; verdicts may come before 1.
+        text: what goes on.
+    """
+
+    share: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadMeasured:
+    """The load measurement is over."""
+
+    report: LoadReport
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """The last event, always sent.
 
@@ -97,4 +121,14 @@ class RunEnded:
     at_fault: Fault | None = None
 
 
-Event = RunStarted | PhaseStarted | PhaseEnded | StartFailed | CheckStarted | CheckEnded | RunEnded
+Event = (
+    RunStarted
+    | PhaseStarted
+    | PhaseEnded
+    | StartFailed
+    | CheckStarted
+    | CheckEnded
+    | LoadProgress
+    | LoadMeasured
+    | RunEnded
+)

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from labrunner.model.load import LoadSpec
+
+
+LOAD_STAGE = "load"
+"""The stage whose checks run last, and alone: they ask for the load measurement."""
+
 
 class Level(enum.StrEnum):
     """How much a learner should know before."""
@@ -73,21 +79,29 @@ class Stage:
         return sum(check.points for check in self.checks)
 
 
+BUILT_IN_COMPANIONS = ("redis", "postgres")
+"""Real servers; any other companion is the lab's own: ``graders/<id>/companions/<name>.py``."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """How the learner's service is recognised as ready, and first tried by hand.
+    """How the learner's service is recognised as ready, and first tried by hand; and what runs beside it.
 
     Attributes:
         ready: target of the GET that says by its answer that the service is ready.
         ready_within_ms: deadline for that, from its start.
         try_lines: shell lines that `lab run` prints; ``$URL`` stands for the service's address.
         any_status: whether any status line says so; else only 200 does.
+        companions: what its checks may start.
+        shared_companions: those of them that run beside the run's shared service from the beginning.
     """
 
     ready: str
     ready_within_ms: int
     try_lines: tuple[str, ...]
     any_status: bool = False
+    companions: tuple[str, ...] = ()
+    shared_companions: tuple[str, ...] = ()
 
     def is_ready(self, status: int | None) -> bool:
         """Whether an answer with that status says that the service is ready; None is no answer."""
@@ -131,6 +145,8 @@ class Lab:
     scaffolds: Path
     grader: Path = field(repr=False)
     imports: Mapping[Language, ImportRule] = field(default_factory=dict)
+    load: LoadSpec | None = None
+    """What its last stage, called `LOAD_STAGE`, demands; None for a lab without one."""
     extension: Path | None = field(default=None, repr=False)
     """The grader's folder of a pack that extends this lab with checks of its own."""
 

@@ -97,6 +97,7 @@ class Attempt:
         margin: the largest share of an allowed time that was used up, of all deadlines in the check; 1 is all of it.
         histories, unknown: how many histories an oracle searched, and on how many of them it gave up.
         printed: the beginning of what the check wrote to its output; a check has no business there.
+        recovery: seconds, the longest that the service took to serve again after a fault; None when there was none.
         started, ended: monotonic seconds.
     """
 
@@ -114,6 +115,7 @@ class Attempt:
     histories: int = 0
     unknown: int = 0
     printed: str = ""
+    recovery: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class Outcome:
         seconds: wall time over all tries.
         path_seconds: declared waits plus the service's own answer times of the last try: what no runner could avoid.
         margin, histories, unknown, printed: as in `Attempt`, over all tries; for the lab's author.
+        recovery: seconds, the longest that the service took to serve again after a fault; None when there was none.
     """
 
     status: Status
@@ -139,3 +142,4 @@ class Outcome:
     histories: int = 0
     unknown: int = 0
     printed: str = ""
+    recovery: float | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from labrunner.model.assignment import Terms
+from labrunner.model.load import LoadReport
 from labrunner.model.outcome import Failure, Outcome
 from labrunner.model.status import Reason, Status
 
@@ -105,6 +107,8 @@ class Result:
         notes: what a reader should know, e.g. what the isolation lacks.
         review: flags for a person; they change no score.
         started_at: UTC, ISO 8601.
+        load: the load measurement, if there was one.
+        terms: of the assignment that it was graded for; the points are then the assignment's.
     """
 
     schema: int
@@ -129,3 +133,5 @@ class Result:
     at_fault: Fault | None = None
     notes: tuple[str, ...] = ()
     review: tuple[str, ...] = ()
+    load: LoadReport | None = None
+    terms: Terms | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from labrunner.ports.target import Target
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from labrunner.model.result import Isolation, Startup
     from labrunner.model.solution import Staged
     from labrunner.model.status import Reason
+    from labrunner.ports.companion import Companion, CompanionKind
+    from labrunner.ports.pipe import Pipe
 
 
 class NotStarted(Exception):
@@ -41,12 +45,8 @@ class Exit:
     seconds: float
 
 
-class Service(Protocol):
-    """One running instance. Its address stays the same over kill and restart."""
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
+class Service(Target, Protocol):
+    """One running instance of the learner's service."""
 
     @property
     def url(self) -> str:
@@ -59,32 +59,17 @@ class Service(Protocol):
             NotStarted: it ended, or the deadline passed; the failure says which, and how.
         """
 
-    def epitaph(self) -> str | None:
-        """How it ended, in words; None while it lives."""
+    def memory(self) -> int | None:
+        """Bytes of resident memory that all its processes have together; None where nobody can tell."""
 
     def limit(self) -> Reason | None:
         """The resource limit (OOM, PIDS, DISK_FULL) that it ran into since its start; None where nothing is known."""
-
-    def log(self, since: float, until: float) -> tuple[str, ...]:
-        """What it wrote between two monotonic moments, as safe lines, cut to a sane size."""
 
     def follow(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with each safe line from now on, from another thread."""
 
     def stop(self, within: float) -> Exit:
         """SIGTERM; after `within` seconds SIGKILL."""
-
-    def kill(self) -> None:
-        """SIGKILL to every process of it at once; returns when none is left."""
-
-    def pause(self) -> None:
-        """Stop every process of it; returns when each is confirmed stopped."""
-
-    def resume(self) -> None:
-        """Undo `pause`."""
-
-    def start_again(self) -> None:
-        """Start it anew after `stop` or `kill`: same address, same ``DATA_DIR``."""
 
     def put_data(self, path: str, content: bytes) -> None:
         """Write a file below its ``DATA_DIR``, which it may read and write as its own."""
@@ -95,8 +80,16 @@ class Service(Protocol):
     def read_data(self, path: str) -> bytes | None:
         """A file below its ``DATA_DIR``; None when there is none."""
 
-    def close(self) -> None:
-        """End it, whatever it forked, and free what it held. May be called twice."""
+
+class TimedService(Service, Protocol):
+    """An instance for timed windows: on CPUs without a quota, and reached by the load generator on the shortest way."""
+
+    @property
+    def inner(self) -> tuple[str, int]:
+        """Host and port as the generator reaches it, with nothing in between."""
+
+    def cpu_seconds(self) -> float | None:
+        """CPU time that all its processes have used so far; None where that cannot be known."""
 
 
 class Witness(Protocol):
@@ -141,6 +134,37 @@ class Runtime(Protocol):
                 folder there, which is made.
             name: what messages call the service.
             port: the port to listen on; 0 for any free one.
+        """
+
+    def companion(self, kind: CompanionKind, *, name: str) -> Companion:
+        """Start a companion; does not wait until it is ready.
+
+        Args:
+            kind: of which sort.
+            name: what messages call it.
+
+        Raises:
+            EnvironmentProblem: its image is not built, or its program not on this machine.
+        """
+
+    def launch_timed(self, staged: Staged, environment: Mapping[str, str], *, name: str, side: str) -> TimedService:
+        """As `launch`, for timed windows: all such services share one CPU, so that only one of them may run at a time.
+
+        Args:
+            staged: what to run.
+            environment: the lab's own variables.
+            name: what messages call the service.
+            side: ``learner`` or ``reference``; in containers, sides cannot reach each other.
+        """
+
+    def generator(self, boot: str) -> Pipe:
+        """Start a Python that has Locust, on the CPUs that timed services do not use, where it reaches both sides.
+
+        Args:
+            boot: the program, as on a command line.
+
+        Raises:
+            EnvironmentProblem: an image is missing, or the engine cannot.
         """
 
     def witness(self) -> Witness:

@@ -35,6 +35,9 @@ class Suite(Protocol):
             SuiteBroken: the grader cannot be loaded.
         """
 
+    def load_environment(self) -> dict[str, str]:
+        """The variables of both services under load; raises like `environment`."""
+
     def checks(self) -> tuple[str, ...]:
         """Ids (``stage/slug``) of the checks that the grader holds.
 

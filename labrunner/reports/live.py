@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from labrunner.model.event import CheckEnded, CheckStarted, Event, Phase, PhaseStarted, RunStarted
+from labrunner.model.event import (
+    CheckEnded,
+    CheckStarted,
+    Event,
+    LoadMeasured,
+    LoadProgress,
+    Phase,
+    PhaseStarted,
+    RunStarted,
+)
 from labrunner.rules.text import shorten
 
 if TYPE_CHECKING:
@@ -27,6 +36,7 @@ class Live:
         )  # fmt: skip
         self._task = self._progress.add_task("preparing", total=None)
         self._running: list[str] = []
+        self._load: TaskID | None = None
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -52,8 +62,20 @@ class Live:
                     self._running.remove(event.check.slug)
                 self._progress.advance(self._task)
                 self._describe()
+            case LoadProgress():
+                self._show_load(event)
+            case LoadMeasured():
+                if self._load is not None:
+                    self._progress.remove_task(self._load)
+                    self._load = None
             case _:
                 pass
+
+    def _show_load(self, event: LoadProgress) -> None:
+        """A bar of its own, in per cent; what goes on beside it."""
+        if self._load is None:
+            self._load = self._progress.add_task("load", total=100)
+        self._progress.update(self._load, completed=round(event.share * 100), description=shorten(event.text, 60))
 
     def _describe(self) -> None:
         waiting_for = shorten(", ".join(self._running), 40)

@@ -12,7 +12,7 @@ from rich.text import Text
 from labrunner.model.lab import Visibility
 from labrunner.model.outcome import Failure
 from labrunner.model.status import Status
-from labrunner.reports import curl
+from labrunner.reports import curl, load
 from labrunner.rules import transcript
 from labrunner.rules.replayable import replayable
 from labrunner.rules.text import printable, shorten
@@ -104,6 +104,10 @@ class _Page:
             return
         yield Text()
         yield self._stages()
+        if self._result.load is not None:
+            yield Text()
+            for label, text in load.lines(self._result.load):
+                yield self._labelled(label, _safe(text))
         failures = [check for check in self._by_stage.get(self._focus or "", []) if check.status in _BAD]
         for check in failures[:MOST_FAILURES]:
             yield from self._check_failure(check)
@@ -116,8 +120,13 @@ class _Page:
         result = self._result
         dot = " - " if self._is_ascii else " · "
         return Text.assemble(
-            (result.lab, "bold"),
-            (f" {result.lab_version}{dot}{result.language}{dot}{result.runtime} runtime{dot}seed {result.seed}", "dim"),
+            (printable(result.lab), "bold"),
+            (
+                printable(
+                    f" {result.lab_version}{dot}{result.language}{dot}{result.runtime} runtime{dot}seed {result.seed}"
+                ),
+                "dim",
+            ),
         )
 
     # -- stages and checks --------------------------------------------------------------------------------------
@@ -148,7 +157,7 @@ class _Page:
         is_left_out = all(check.status is Status.SKIPPED for check in checks)
         why = "not reached" if any(check.outcome.note for check in checks) else "not asked for"
         points = why if is_left_out else f"{earned}/{stage.points}"
-        title = Text.assemble((f"{number} {stage.slug}", style), (f"  {stage.title}", "dim"))
+        title = Text.assemble((printable(f"{number} {stage.slug}"), style), (printable(f"  {stage.title}"), "dim"))
         return mark(status, is_ascii=self._is_ascii), title, Text(points, style=style)
 
     def _check_row(self, check: CheckResult) -> Table:
@@ -156,7 +165,7 @@ class _Page:
         row = Table.grid(padding=(0, 1))
         row.add_column(width=3, justify="right")
         row.add_column(overflow="fold")
-        row.add_row(mark(check.status, is_ascii=self._is_ascii), Text(check.title))
+        row.add_row(mark(check.status, is_ascii=self._is_ascii), Text(printable(check.title)))
         return row
 
     def _note(self, check: CheckResult) -> Text:
@@ -177,14 +186,16 @@ class _Page:
     def _check_failure(self, check: CheckResult) -> Iterator[RenderableType]:
         yield Text()
         yield Text.assemble(
-            mark(check.status, is_ascii=self._is_ascii), (f" {check.title}", "bold red"), (f"  {check.id}", "dim")
+            mark(check.status, is_ascii=self._is_ascii),
+            (f" {printable(check.title)}", "bold red"),
+            (f"  {printable(check.id)}", "dim"),
         )
         if check.outcome.failure is not None:
             yield from self._failure(check.outcome.failure)
         elif check.visibility == Visibility.HIDDEN:
             yield self._labelled("Hidden", Text(f"{check.outcome.reason}; what exactly was asked is not told"))
-        yield self._labelled("Hint", Text(f"lab hint {check.id}", style="cyan"))
-        yield self._labelled("Again", Text(f"lab test {check.id} --seed {self._result.seed}", style="cyan"))
+        yield self._labelled("Hint", Text(f"lab hint {printable(check.id)}", style="cyan"))
+        yield self._labelled("Again", Text(printable(f"lab test {check.id} --seed {self._result.seed}"), style="cyan"))
         numbers = {failed.id: number for number, failed in enumerate(replayable(self._result), start=1)}
         if check.id in numbers:
             yield self._labelled("Replay", Text(f"lab replay {numbers[check.id]}", style="cyan"))
@@ -230,7 +241,11 @@ class _Page:
             is_news = check.outcome.note and check.outcome.note != self._result.problem
             if check.status in {Status.ERRORED, Status.INCONCLUSIVE} and is_news:
                 first = check.outcome.note.splitlines()[0]
-                yield Text(f"\n{check.status.value}: {check.id}: {printable(first)}", style="yellow")
+                yield Text(f"\n{check.status.value}: {printable(check.id)}: {printable(first)}", style="yellow")
+        if recovered := [check for check in self._result.checks if check.outcome.recovery is not None]:
+            yield Text("\nServed again after a fault:", style="dim")
+            for check in recovered:
+                yield Text(f"    {check.outcome.recovery:6.2f} s later  {printable(check.id)}", style="dim")
         if self._result.problem:
             yield from self._problem()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from labrunner.model.event import (
     CheckEnded,
     Event,
+    LoadMeasured,
     Phase,
     PhaseEnded,
     RunEnded,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from labrunner.model.lab import Check
+    from labrunner.model.load import LoadReport
 
 
 class Fold:
@@ -35,6 +37,7 @@ class Fold:
         self._startup: Startup | None = None
         self._outcomes: dict[str, Outcome] = {}
         self._seconds: dict[Phase, float] = {}
+        self._load: LoadReport | None = None
 
     def add(self, event: Event) -> None:
         """Take the next event."""
@@ -47,6 +50,8 @@ class Fold:
                 self._startup = event.startup
             case CheckEnded():
                 self._outcomes[event.check.id] = event.outcome
+            case LoadMeasured():
+                self._load = event.report
             case RunEnded():
                 self._ended = event
             case _:
@@ -97,6 +102,8 @@ class Fold:
             problem=self._ended.problem,
             at_fault=self._ended.at_fault,
             notes=run.notes,
+            load=self._load,
+            terms=run.terms,
         )
 
     def _outcome(self, check: Check, run: RunStarted) -> Outcome:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from labrunner.errors import ExitCode
 from labrunner.model.result import CheckResult, Fault, Result, Score
 from labrunner.model.status import Status
+from labrunner.rules.assignment import is_enough
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,9 +35,12 @@ def _points(checks: Iterable[CheckResult], statuses: set[Status]) -> int:
 
 
 def exit_code(result: Result) -> ExitCode:
-    """What the shell is told: 0, 1, 3, 4, 5 or 130."""
+    """What the shell is told: 0, 1, 3, 4, 5 or 130. With an assignment's minimum, points decide between 0 and 1."""
     if result.interrupted:
         return ExitCode.INTERRUPTED
+    enough = is_enough(result, result.terms) if result.terms else None
+    if enough is not None:
+        return ExitCode.OK if enough else ExitCode.FAILED
     asked = [check.status for check in result.checks if check.status is not Status.SKIPPED]
     if any(status in {Status.FAILED, Status.LIMIT} for status in asked):
         return ExitCode.FAILED

@@ -6,6 +6,7 @@ the position of a key is found again by a scan of the text, only when there is s
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import re
 import tomllib
@@ -141,15 +142,25 @@ class Table:
         """A whole number in ``low..high``."""
         value = self._value(key, None)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise self.complain(key, f"'{key}' must be a whole number from {low} to {high}, not {_show(value)}.")
+            what = f"'{key}' must be a whole number from {low} to {high}, not {_show(value)}."
+            raise self.complain(key, what, f"Write {key} = {low}, or more.")
         return value
 
     def number(self, key: str, low: float, high: float) -> float:
         """A number in ``low..high``; NaN is none."""
         value = self._value(key, None)
         if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
-            raise self.complain(key, f"'{key}' must be a number from {low:g} to {high:g}, not {_show(value)}.")
+            what = f"'{key}' must be a number from {low:g} to {high:g}, not {_show(value)}."
+            raise self.complain(key, what, f"Write {key} = {low:g}, or more.")
         return float(value)
+
+    def moment(self, key: str) -> dt.datetime:
+        """A date and time with its offset from UTC."""
+        value = self._value(key, None)
+        if not isinstance(value, dt.datetime) or value.tzinfo is None:
+            hint = f"Write {key} = 2030-01-31T18:00:00+01:00, without quotes."
+            raise self.complain(key, f"'{key}' must be a date and time with an offset, not {_show(value)}.", hint)
+        return value
 
     def texts(self, key: str, *, least: int = 0, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """An array of at least `least` strings, none of them empty."""
@@ -159,7 +170,8 @@ class Table:
         fits = isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value)
         if not fits or len(value) < least:
             amount = f"at least {least} " if least else ""
-            raise self.complain(key, f"'{key}' must be an array of {amount}non-empty strings, not {_show(value)}.")
+            what = f"'{key}' must be an array of {amount}non-empty strings, not {_show(value)}."
+            raise self.complain(key, what, f'Write {key} = ["...", "..."].')
         return tuple(value)
 
     def choice(self, key: str, choices: type[Choice], default: Choice | None = None) -> Choice:
@@ -176,14 +188,15 @@ class Table:
         """A table."""
         value = self._value(key, None)
         if not isinstance(value, dict):
-            raise self.complain(key, f"'{key}' must be a table, not {_show(value)}.")
+            raise self.complain(key, f"'{key}' must be a table, not {_show(value)}.", f"Write it below [{key}].")
         return Table(self._document, value, (*self._path, key))
 
     def tables(self, key: str) -> list[Table]:
         """A non-empty array of tables."""
         value = self._value(key, None)
         if not isinstance(value, list) or not value or not all(isinstance(item, dict) for item in value):
-            raise self.complain(key, f"'{key}' must be one or more [[{key}]] tables, not {_show(value)}.")
+            what = f"'{key}' must be one or more [[{key}]] tables, not {_show(value)}."
+            raise self.complain(key, what, f"Begin each with a line [[{key}]].")
         return [Table(self._document, item, (*self._path, key, index)) for index, item in enumerate(value)]
 
     def done(self) -> None:

@@ -92,4 +92,5 @@ def _outcome(tries: Sequence[Seen], status: Status, *, by: Attempt | None = None
         histories=sum(seen.attempt.histories for seen in tries),
         unknown=sum(seen.attempt.unknown for seen in tries),
         printed=next((seen.attempt.printed for seen in tries if seen.attempt.printed), ""),
+        recovery=last.recovery,
     )

@@ -66,12 +66,12 @@ def write(folder: Path, lab: str, language: Language) -> None:
     """A fresh ``solution.toml``."""
     lines = ["# What `lab test` needs to know of your solution.", f'lab = "{lab}"', f'language = "{language}"']
     if build := DEFAULT_BUILD.get(language):
-        lines += ["# What is run before, once for each change: program and arguments.", f"build = {_array(build)}"]
+        lines += ["# What is run before, once for each change: program and arguments.", f"build = {array(build)}"]
     lines += ["# How your service is started: program and arguments, run in this directory."]
-    lines += [f"run = {_array(DEFAULT_RUN[language])}", ""]
+    lines += [f"run = {array(DEFAULT_RUN[language])}", ""]
     (folder / FILE).write_text("\n".join(lines), encoding="utf-8")
 
 
-def _array(words: tuple[str, ...]) -> str:
+def array(words: tuple[str, ...]) -> str:
     """As TOML writes it."""
     return f"[{', '.join(json.dumps(word) for word in words)}]"

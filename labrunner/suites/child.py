@@ -25,7 +25,7 @@ from labrunner.suites.channel import Channel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Choose = Callable[[str], dict[str, str]]
+    Choose = Callable[[str], dict[str, dict[str, str]]]
 
 _NOISY = ("cacheprovider", "junitxml", "locust", "pastebin", "stepwise")
 _UNUSED = (
@@ -54,7 +54,7 @@ def main() -> None:
         sys.path[:0] = order["graders"]
         choose = _chooser(folders)
         if not order["kept"]:
-            channel.send({"environment": choose(order["seed"])})
+            channel.send(choose(order["seed"]))
         if order["checks"]:
             heavy.join()  # forks must find no other thread
             _serve(channel, order, choose)
@@ -79,17 +79,22 @@ def _settle(work: str) -> None:
 
 
 def _chooser(folders: list[Path]) -> Choose:
-    """What the graders' ``environment.py`` choose from a seed for the run's shared service."""
-    choices = []
-    for number, folder in enumerate(folders):
-        if (folder / "environment.py").is_file():
-            choices.append(_load(folder / "environment.py", f"environment{number or ''}").environment)
+    """What the graders' ``environment.py`` choose from a seed, for the run's shared service and for both under load."""
+    modules = [
+        _load(folder / "environment.py", f"environment{number or ''}")
+        for number, folder in enumerate(folders)
+        if (folder / "environment.py").is_file()
+    ]
 
-    def choose(seed: str) -> dict[str, str]:
-        chosen: dict[str, str] = {}
-        for number, choice in enumerate(choices):
-            of_one = choice(random.Random(f"{seed}/environment{number or ''}"))
-            chosen |= {str(key): str(value) for key, value in of_one.items()}
+    def choose(seed: str) -> dict[str, dict[str, str]]:
+        chosen: dict[str, dict[str, str]] = {"environment": {}, "load_environment": {}}
+        for number, module in enumerate(modules):
+            for kind, variables in chosen.items():
+                # The first must be there, the second only in a lab with a load stage.
+                choice = module.environment if kind == "environment" else getattr(module, kind, None)
+                if choice is not None:
+                    of_one = choice(random.Random(f"{seed}/{kind}{number or ''}"))
+                    variables.update({str(key): str(value) for key, value in of_one.items()})
         return chosen
 
     return choose
@@ -120,12 +125,17 @@ def _serve(channel: Channel, order: dict[str, Any], choose: Choose) -> None:
     shown = ["-vv", *order["foreground"]] if is_foreground else ["--assert=plain", "--capture=no"]
     without = [word for plugin in (*_NOISY, *(() if is_foreground else _UNUSED)) for word in ("-p", f"no:{plugin}")]
     isolation = ["-c", str(configuration), f"--rootdir={graders[0]}", f"--confcutdir={graders[0]}",
-                 "--import-mode=importlib", *shown, *without, *files]  # fmt: skip
+                 "--import-mode=importlib", *shown, *without, *_shared_words(graders), *files]  # fmt: skip
     kind = Foreground if is_foreground else ForkServer
     server = kind(channel, order["seed"], graders, choose if order["kept"] else None)
     code = pytest.main(isolation, plugins=[server])
     if not server.served:
         channel.send({"broken": server.complaint or f"pytest ended with code {int(code)} before it collected a check"})
+
+
+def _shared_words(graders: list[str]) -> list[str]:
+    """A pack that extends a lab may use the fixtures of the lab's own conftest.py."""
+    return ["-p", "conftest"] if len(graders) > 1 and Path(graders[0], "conftest.py").is_file() else []
 
 
 if __name__ == "__main__":

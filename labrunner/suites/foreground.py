@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from labrunner.suites.forkserver import AGENT, CONTEXT, Context, ForkServer, che
 
 class Foreground(ForkServer):
     """Lets pytest itself run the one check that the runner asks for, in this process."""
+
+    _began = 0.0
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:  # type: ignore[override]
@@ -27,4 +30,10 @@ class Foreground(ForkServer):
         seed = f"{self._seed}/{order['run']}/{order['attempt']}"
         item.config.stash[CONTEXT] = Context(self._channel, seed, order["service"])
         item.config.stash[AGENT] = "lab/foreground"
+        self._began = time.monotonic()
         return None
+
+    def pytest_sessionfinish(self) -> None:
+        """Tell the runner what came of it."""
+        if self._began:
+            self._channel.send({"attempt": self.attempt(self._began)})

@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.runner import runtestprotocol
 
-from labrunner.checks import Broken, Client, Exceeded, Failed, Service, Services, Undecided
+from labrunner.checks import Broken, Client, Companions, Exceeded, Failed, Service, Services, Undecided
 from labrunner.checks.diary import DIARY
+from labrunner.checks.load import Load, measured
 from labrunner.model.outcome import Attempt, Sight
 from labrunner.rules import wire
 from labrunner.rules.text import from_bytes, printable, storable
@@ -76,7 +77,11 @@ class ForkServer:
     """
 
     def __init__(
-        self, channel: Channel, seed: str, graders: list[str], choose: Callable[[str], dict[str, str]] | None = None
+        self,
+        channel: Channel,
+        seed: str,
+        graders: list[str],
+        choose: Callable[[str], dict[str, dict[str, str]]] | None = None,
     ) -> None:
         self._channel = channel
         self._seed = seed
@@ -88,7 +93,9 @@ class ForkServer:
 
     # -- pytest's hooks -----------------------------------------------------------------------------------------
 
-    def pytest_exception_interact(self, call: pytest.CallInfo[Any], report: pytest.CollectReport) -> None:
+    def pytest_exception_interact(
+        self, call: pytest.CallInfo[Any], report: pytest.CollectReport | pytest.TestReport
+    ) -> None:
         """Remember why a grader file cannot be collected."""
         if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
             self.complaint += told(call.excinfo.value, self._graders)
@@ -108,7 +115,7 @@ class ForkServer:
             self._serve(items)
         return True
 
-    def _keep(self, items: dict[str, pytest.Item], choose: Callable[[str], dict[str, str]]) -> None:
+    def _keep(self, items: dict[str, pytest.Item], choose: Callable[[str], dict[str, dict[str, str]]]) -> None:
         """Serve many runs: a fork with seed, folder and channel of its own for each."""
         self._channel.send({"collected": sorted(items)})
         for line in self._channel.lines():
@@ -118,7 +125,7 @@ class ForkServer:
                 with contextlib.suppress(BaseException):
                     self._become_a_run(order, descriptor)
                     try:
-                        self._channel.send({"environment": choose(self._seed)})
+                        self._channel.send(choose(self._seed))
                         self._channel.send({"collected": sorted(items)})
                     except Exception as fault:  # noqa: BLE001 - the grader's author is told
                         self._channel.send({"broken": told(fault, self._graders)})
@@ -171,6 +178,17 @@ class ForkServer:
         return Services(context, dict(context.service["env"]), request.config.stash[AGENT])
 
     @pytest.fixture
+    def companions(self, request: pytest.FixtureRequest) -> Companions:
+        """Starts companions, for this check alone."""
+        context = request.config.stash[CONTEXT]
+        return Companions(context, context.service.get("companions", {}))
+
+    @pytest.fixture
+    def load(self, request: pytest.FixtureRequest) -> Load:
+        """The run's load measurement, made when the first check asks for it."""
+        return measured(request.config.stash[CONTEXT])
+
+    @pytest.fixture
     def client(self, service: Service) -> Iterator[Client]:
         """A recorded HTTP client of the shared service."""
         client = service.client()
@@ -206,6 +224,10 @@ class ForkServer:
         began = time.monotonic()
         with _overheard() as output:
             runtestprotocol(item, nextitem=None, log=False)
+        return self.attempt(began, "".join(output))
+
+    def attempt(self, began: float, printed: str = "") -> Attempt:
+        """What the check that ran in this process saw."""
         raised = self._raised.value if self._raised else None
         facts: dict[str, Any] = {
             "started": began,
@@ -216,7 +238,8 @@ class ForkServer:
             "margin": DIARY.margin,
             "histories": DIARY.histories,
             "unknown": DIARY.unknown,
-            "printed": "".join(output),
+            "printed": printed,
+            "recovery": DIARY.recovery,
         }
         return _judged(raised, facts, self._graders)
 

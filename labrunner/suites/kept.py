@@ -43,15 +43,18 @@ class KeptGrader:
         self._child = Child(order)
         self._sending = threading.Lock()
         self._child.channel.settimeout(LOADING_SECONDS)
-        try:
-            told = next_line(self._child.channel.lines(), self._child.last_words)
-            if "broken" in told:
-                raise SuiteBroken(told["broken"])
-        except SuiteBroken:
-            self.close()
-            raise
-        self.checks: tuple[str, ...] = tuple(told["collected"])
+        self.checks: tuple[str, ...] = ()
         """Ids of the checks that the grader holds."""
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(self.close)
+            self.checks = self._collected()
+            on_failure.pop_all()
+
+    def _collected(self) -> tuple[str, ...]:
+        told = next_line(self._child.channel.lines(), self._child.last_words)
+        if "broken" in told:
+            raise SuiteBroken(told["broken"])
+        return tuple(told["collected"])
 
     def fork(self, seed: str, work: Path) -> Fork:
         """A process for one run.

@@ -55,10 +55,6 @@ class Child:
         """The end of what it wrote."""
         return self._process.last_words()
 
-    def wait(self) -> int:
-        """Its exit code, once it has ended by itself."""
-        return self._process.wait()
-
     def close(self) -> None:
         """End it and its forks."""
         self._process.close()
@@ -76,10 +72,6 @@ class Fork:
     def last_words(self) -> str:
         """The end of what it wrote."""
         return _end_of(self._log)
-
-    def wait(self) -> int:
-        """Forks serve, they do not end."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """End it and its forks; its parent is not ours, so its going is seen by its group's."""

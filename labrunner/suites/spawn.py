@@ -52,10 +52,6 @@ class Spawned:
         self._output.seek(0)
         return self._output.read()[-LAST_WORDS:].decode("utf-8", "backslashreplace").strip() or "it said nothing"
 
-    def wait(self) -> int:
-        """Its exit code, once it has ended by itself."""
-        return self._process.wait()
-
     def close(self) -> None:
         """End it and its forks, which are in its session: nothing of a grader outlives its run. May be called twice."""
         if self._closed:
@@ -63,6 +59,8 @@ class Spawned:
         self._closed = True
         with contextlib.suppress(ProcessLookupError):
             if self._is_foreground:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(SAYING_SECONDS)  # pytest has yet to write how it went
                 self._process.kill()
             else:
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -82,5 +80,6 @@ def early() -> Iterator[Spawned]:
 
 
 LAST_WORDS = 2000
+SAYING_SECONDS = 5.0
 _ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 """All of it; the child adds HOME and TMPDIR when it is told its folder."""

@@ -52,7 +52,7 @@ class PytestSuite:
         foreground: pytest's own further options, to run one check on this terminal; None for the usual silence.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each keyword is one caller's way to get a process
         self,
         grader: Path | tuple[Path, ...],
         seed: str,
@@ -67,6 +67,8 @@ class PytestSuite:
         graders = (grader,) if isinstance(grader, Path) else grader
         self._sending = threading.Lock()
         self._patience = patience
+        self._is_foreground = foreground is not None
+        self._seen: Attempt | None = None
         self._told: dict[str, Any] = {}
         self._closed = False
         work.mkdir(parents=True, exist_ok=True)
@@ -89,6 +91,9 @@ class PytestSuite:
     def environment(self) -> dict[str, str]:
         return dict(self._wait_for("environment"))
 
+    def load_environment(self) -> dict[str, str]:
+        return dict(self._wait_for("load_environment"))
+
     def checks(self) -> tuple[str, ...]:
         return tuple(self._wait_for("collected"))
 
@@ -100,6 +105,8 @@ class PytestSuite:
         return self._told[key]
 
     def run(self, check: str, *, attempt: int, service: Mapping[str, Any], bench: Bench) -> Attempt:
+        if self._is_foreground:
+            return self._run_here(check, service, bench)
         began = time.monotonic()
         ours, theirs = socket.socketpair()
         with ours:
@@ -110,11 +117,12 @@ class PytestSuite:
                     return _errored(began, f"the grader's process is gone: {self._child.last_words()}")
             return _Conversation(Channel(ours), bench, self._patience).hold(began)
 
-    def run_here(self, check: str, *, service: Mapping[str, Any], bench: Bench) -> int:
-        """The check on this terminal, with `foreground` set; returns pytest's exit code once its process has ended."""
-        self._channel.send({"run": check, "attempt": 0, "service": dict(service)})
-        _Conversation(self._channel, bench, None).hold(time.monotonic())
-        return self._child.wait()
+    def _run_here(self, check: str, service: Mapping[str, Any], bench: Bench) -> Attempt:
+        """The check on this terminal, once: whoever asks again is told the same."""
+        if self._seen is None:
+            self._channel.send({"run": check, "attempt": 0, "service": dict(service)})
+            self._seen = _Conversation(self._channel, bench, None).hold(time.monotonic())
+        return self._seen
 
     def close(self) -> None:
         if not self._closed:

@@ -31,6 +31,7 @@ def examine(*, is_cleaning: bool = False) -> Iterator[Finding]:
     """
     for look in (_python, _labs, _cache, _loopback, _isolation, _leftovers):
         yield _sound(look)
+    yield from _companions()
     yield from _docker(is_cleaning=is_cleaning)
 
 
@@ -113,6 +114,17 @@ def _isolation() -> Finding:
         runtime = ProcessRuntime(cache_folder(), Path(work))
         weak = runtime.isolation is Isolation.NONE
         return Finding(True, f"process runtime, isolation {runtime.isolation}", " ".join(runtime.notes) if weak else "")
+
+
+def _companions() -> Iterator[Finding]:
+    """What labs start beside a solution; a lab that needs none of it runs without."""
+    from labrunner.companions.known import lacking, there
+    from labrunner.model.lab import BUILT_IN_COMPANIONS
+
+    for name, program in there(BUILT_IN_COMPANIONS).items():
+        yield Finding(True, f"{name} for labs without containers: {program}")
+    for fault in lacking(BUILT_IN_COMPANIONS):
+        yield Finding(True, fault.message, fault.hint)
 
 
 def _leftovers() -> Finding:

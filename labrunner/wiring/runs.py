@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labrunner.errors import EnvironmentProblem, LabInvalid
+from labrunner.errors import EnvironmentProblem, LabInvalid, UnknownName
 from labrunner.grading.workplace import cache_folder, workplace
 from labrunner.model.result import Isolation
 from labrunner.ports.suite import SuiteBroken
@@ -18,12 +18,13 @@ from labrunner.solution import intake
 from labrunner.suites.suite import HANGING_SECONDS, PytestSuite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from labrunner.grading.grade import Grading
+    from labrunner.model.assignment import Terms
     from labrunner.model.lab import Lab
     from labrunner.model.solution import Solution
-    from labrunner.ports.runtime import Service
+    from labrunner.ports.runtime import Runtime, Service
     from labrunner.suites.kept import KeptGrader
     from labrunner.suites.spawn import Spawned
 
@@ -53,10 +54,26 @@ class Wish:
     start_tries: int = 3
     jobs: int = 16
     needs_strong_isolation: bool = False
+    terms: Terms | None = None
     early: Spawned | None = None
     kept: KeptGrader | None = None
     patience: float = HANGING_SECONDS
+    foreground: tuple[str, ...] | None = None
     is_last: bool = False
+
+
+def refuse_without_grader(lab: Lab) -> None:
+    """A pack without ``graders/`` still lets learners start and read, but not test.
+
+    Raises:
+        LabInvalid: the pack holds no grader for the lab.
+    """
+    for grader in lab.graders:
+        if not grader.is_dir():
+            raise LabInvalid(
+                f"The pack '{lab.pack}' holds no grader for '{lab.id}': there is no folder {grader}.",
+                "Use a pack with graders/ (--pack DIR).",
+            )
 
 
 @contextlib.contextmanager
@@ -68,23 +85,26 @@ def grading(wish: Wish) -> Iterator[Grading]:
         EnvironmentProblem: no room to work in.
     """
     lab = wish.lab
-    if not lab.grader.is_dir():
-        raise LabInvalid(
-            f"The pack '{lab.pack}' holds no grader for '{lab.id}'.", "Use a pack with graders/ (--pack DIR)."
-        )
+    refuse_without_grader(lab)
     cache = cache_folder()
     with workplace(cache) as work, contextlib.ExitStack() as stack:
         # The grader loads while everything else gets ready: it takes longest.
         try:
-            suite = PytestSuite(
-                lab.graders, wish.seed, work / "suite", kept=wish.kept, early=wish.early, patience=wish.patience
-            )
+            suite = PytestSuite(lab.graders, wish.seed, work / "suite", kept=wish.kept, early=wish.early,
+                                patience=wish.patience, foreground=wish.foreground)  # fmt: skip
         except SuiteBroken as fault:
             raise LabInvalid(f"The grader of '{lab.id}' cannot be run: {fault}") from None
         stack.callback(suite.close)
         from labrunner.wiring import runtimes
 
-        runtime = runtimes.pick(wish.runtime, wish.solution.language, cache, work, strict=wish.needs_strong_isolation)
+        runtime = runtimes.pick(
+            wish.runtime,
+            wish.solution.language,
+            cache,
+            work,
+            companions=lab.service.companions,
+            strict=wish.needs_strong_isolation,
+        )
         stack.callback(runtime.abandon if wish.is_last else runtime.close)
         from labrunner.catalog.digest import of_tree
         from labrunner.grading.grade import Grading, Order
@@ -95,9 +115,15 @@ def grading(wish: Wish) -> Iterator[Grading]:
                 f"The isolation of the {runtime.name} runtime is '{runtime.isolation}' here, and a grade needs 'strong'.",
                 "Use --runtime docker, or accept that with --allow-weak-isolation; the result will say so.",
             )
-        rooms = Rooms(runtime, suite)
-        digests = (of_tree(lab.manifest.parent, lab.scaffolds), of_tree(*lab.graders))
-        order = Order(lab, wish.solution, wish.asked, wish.seed, digests, wish.jobs, wish.stop_early, wish.start_tries)
+        from labrunner.companions.known import Known
+        from labrunner.loadtest.measure import LocustLoadTest
+
+        rooms = Rooms(runtime, suite, Known(lab.grader, lab.service.companions), LocustLoadTest())
+        public = dict.fromkeys((lab.readme.parent, lab.manifest.parent, lab.scaffolds))
+        digests = (of_tree(*public), of_tree(*lab.graders))
+        order = Order(
+            lab, wish.solution, wish.asked, wish.seed, digests, wish.jobs, wish.stop_early, wish.start_tries, wish.terms
+        )
         yield Grading(order, rooms, work)
 
 
@@ -110,6 +136,7 @@ def loaded(lab: Lab) -> Iterator[KeptGrader]:
     """
     from labrunner.suites.kept import KeptGrader
 
+    refuse_without_grader(lab)
     with workplace(cache_folder()) as work:
         try:
             kept = KeptGrader(lab.graders, work)
@@ -142,7 +169,13 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    lab: Lab, solution: Solution, seed: str, choice: str, port: int, listener: Callable[[str], None]
+    lab: Lab,
+    solution: Solution,
+    seed: str,
+    choice: str,
+    port: int,
+    listener: Callable[[str], None],
+    beside: tuple[str, ...] = (),
 ) -> Iterator[Running]:
     """The solution as the grader would start it, at a fixed port.
 
@@ -153,11 +186,16 @@ def running(
         choice: of the runtime.
         port: on loopback.
         listener: is given each line that it writes.
+        beside: companions to start beside it, further to those that the lab's own tests share.
 
     Raises:
-        EnvironmentProblem: the port is taken.
+        EnvironmentProblem: the port is taken, or a companion cannot be had.
+        UnknownName: the lab has no such companion.
         NotStarted: it is not ready in time, or ended.
     """
+    for name in beside:
+        if name not in lab.service.companions:
+            raise UnknownName("companion", name, list(lab.service.companions), hint=_companions_of(lab))
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -173,7 +211,7 @@ def running(
         stack.callback(suite.close)
         from labrunner.wiring import runtimes
 
-        runtime = runtimes.pick(choice, solution.language, cache, work)
+        runtime = runtimes.pick(choice, solution.language, cache, work, companions=lab.service.companions)
         stack.callback(runtime.close)
         staged = intake.stage(solution, work / "solution")
         runtime.build(staged)
@@ -182,7 +220,30 @@ def running(
         except SuiteBroken as fault:
             raise LabInvalid(f"The grader of '{lab.id}' cannot be loaded: {fault}") from None
         environment |= {name: os.environ[name] for name in environment if name in os.environ}
+        environment |= _start_companions(lab, runtime, dict.fromkeys((*lab.service.shared_companions, *beside)))
         service = runtime.launch(staged, environment, name="service", port=port)
         service.follow(listener)
         service.wait_ready(lab.service)
         yield Running(service.url, environment, service)
+
+
+def _companions_of(lab: Lab) -> str:
+    if not lab.service.companions:
+        return f"The lab '{lab.id}' has no companions."
+    return f"The lab '{lab.id}' has {', '.join(lab.service.companions)}."
+
+
+def _start_companions(lab: Lab, runtime: Runtime, names: Iterable[str]) -> dict[str, str]:
+    """The variables that tell the service where they are; what the user has set goes before, and nothing is started."""
+    from labrunner.companions.known import Known
+
+    known = Known(lab.grader, lab.service.companions)
+    environment = {}
+    for name in names:
+        variable = known.variable(name)
+        environment[variable] = os.environ.get(variable, "")
+        if not environment[variable]:
+            companion = runtime.companion(known.kind(name, {}), name=name)
+            companion.wait_ready()
+            environment[variable] = companion.url
+    return environment

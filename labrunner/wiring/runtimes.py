@@ -15,12 +15,21 @@ if TYPE_CHECKING:
 CHOICES = ("auto", "docker", "process")
 
 
-def pick(choice: str, language: Language, cache: Path, work: Path, *, strict: bool = False) -> Runtime:
+def pick(
+    choice: str,
+    language: Language,
+    cache: Path,
+    work: Path,
+    *,
+    companions: tuple[str, ...] = (),
+    strict: bool = False,
+) -> Runtime:
     """The runtime for a solution in `language`.
 
     Args:
         choice: one of `CHOICES`.
         language: of the solution.
+        companions: what its lab may start beside it.
         cache: where builds are kept between runs.
         work: the run's private folder.
         strict: never fall back from Docker without being told to (a grade).
@@ -29,7 +38,7 @@ def pick(choice: str, language: Language, cache: Path, work: Path, *, strict: bo
         EnvironmentProblem: the runtime that was asked for cannot be had.
     """
     if choice == "auto":
-        why_not = without_docker(language)
+        why_not = without_docker(language, companions)
         if why_not is not None and strict:
             raise why_not
         choice = "docker" if why_not is None else "process"
@@ -45,17 +54,18 @@ def pick(choice: str, language: Language, cache: Path, work: Path, *, strict: bo
     return ProcessRuntime(cache, work)
 
 
-def without_docker(language: Language) -> EnvironmentProblem | None:
-    """Why a solution in `language` cannot run in containers here; None when it can."""
+def without_docker(language: Language, companions: tuple[str, ...] = ()) -> EnvironmentProblem | None:
+    """Why a solution in `language` with such companions cannot run in containers here; None when it can."""
     if language is Language.OTHER:
         return EnvironmentProblem("A solution in the language 'other' runs with what is on this machine.")
     import http.client
 
+    from labrunner.companions.known import images
     from labrunner.runtimes.docker import address, recipes
 
     try:
         where = address.reach()
-        lacking = recipes.missing(where.url, recipes.needed(language))
+        lacking = recipes.missing(where.url, recipes.needed(language, images(companions)))
     except EnvironmentProblem as fault:
         return fault
     except (OSError, http.client.HTTPException) as fault:
@@ -67,9 +77,9 @@ def without_docker(language: Language) -> EnvironmentProblem | None:
     return None
 
 
-def fallback(choice: str, language: Language) -> str:
+def fallback(choice: str, language: Language, companions: tuple[str, ...] = ()) -> str:
     """One line for a user whom ``auto`` gives the process runtime: what that means and what to type; else nothing."""
-    why_not = without_docker(language) if choice == "auto" else None
+    why_not = without_docker(language, companions) if choice == "auto" else None
     if why_not is None or language is Language.OTHER:
         return ""
     return (

@@ -1,4 +1,7 @@
-"""Each lab's own solutions, graded in containers as CI grades a learner's: every reference, and some mutants by turns."""
+"""Each lab's own solutions, graded in containers as CI grades a learner's: a reference and a mutant, by turns.
+
+All of them: `make validate`.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ import pytest
 from labrunner.authoring import cases
 from labrunner.catalog.packs import Catalog
 from labrunner.model.validation import CaseKind
+from labrunner.rules.turns import turns
 
 if TYPE_CHECKING:
     from labrunner.authoring.cases import Case
 
 ROOT = Path(__file__).parents[2]
 CATALOG = Catalog()
-MUTANTS_A_COMMIT = 3
 HANGS = 300.0
 """Seconds; against a hang, not a promise of speed."""
 
@@ -30,14 +33,11 @@ def _commit() -> str:
 
 
 def _chosen(kind: CaseKind) -> list[tuple[str, Case]]:
-    """All references; of the mutants those that the commit's hash points to, so that a failure can be repeated."""
+    """One of each lab, by turns: the commit's hash chooses, so that a failure can be repeated. A race proves nothing."""
     found: list[tuple[str, Case]] = []
     for lab in CATALOG.labs():
-        of_kind = [case for case in cases.find(lab) if case.kind is kind]
-        if kind is CaseKind.MUTANT:
-            start = int(_commit(), 16) % len(of_kind)
-            of_kind = [of_kind[(start + step * 7) % len(of_kind)] for step in range(MUTANTS_A_COMMIT)]
-        found += [(lab.id, case) for case in of_kind]
+        of_kind = {case.name: case for case in cases.find(lab) if case.kind is kind and case.caught is None}
+        found += [(lab.id, of_kind[name]) for name in turns(of_kind, 1, _commit())]
     return found
 
 

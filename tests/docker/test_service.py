@@ -47,6 +47,15 @@ def test_kill_leaves_no_daemon(probe: DockerService) -> None:
     assert "sleep" not in get(probe, "/processes")["names"]
 
 
+def test_memory_is_what_it_holds_on_to(probe: DockerService) -> None:
+    """RL-19: at once, not after the second that the engine takes for its statistics."""
+    before = probe.memory()
+    assert before is not None
+    assert before > 1 << 20
+    get(probe, "/memory?mib=64")
+    assert (probe.memory() or 0) >= before + (60 << 20)
+
+
 def test_stop_is_graceful_and_its_code_is_told(probe: DockerService) -> None:
     """SIGTERM reaches the service, its exit code reaches us, and its data waits for the next start."""
     get(probe, "/keep?value=treasure")

@@ -205,7 +205,7 @@ def test_a_broken_lab_is_its_authors_to_mend(reference: Path, pack: Path, tmp_pa
     shutil.copytree(pack, broken)
     path = broken / "labs" / "greeter" / "lab.toml"
     path.write_text(path.read_text().replace("hours = 1", "hours = 0"))
-    _told(lab("test", "--pack", str(broken), cwd=reference), 3, "labs/greeter/lab.toml:6: 'hours' must be")
+    _told(lab("test", "--pack", str(broken), cwd=reference), 3, "labs/greeter/lab.toml:7: 'hours' must be")
 
 
 def test_a_lab_without_a_grader_can_be_started_but_not_tested(pack: Path, tmp_path: Path) -> None:

@@ -358,6 +358,20 @@ def test_a_program_that_cannot_be_executed_is_told(launch: Launch, work: Path) -
     assert "cannot be started: permission denied" in caught.value.startup.failure.got
 
 
+def test_memory_is_that_of_all_its_processes(launch: Launch) -> None:
+    """RL-19: what a service holds on to is seen, and so are its children."""
+    alone, family = launch("misbehaving", "none"), launch("misbehaving", "forks")
+    for service in (alone, family):
+        service.wait_ready(SPEC)
+    until(lambda: len(_below(family)) >= 4, "4 processes")
+    before = alone.memory()
+    assert before is not None
+    assert before > 1 << 20
+    assert (family.memory() or 0) > before
+    _asked(alone, "/hoard")
+    assert (alone.memory() or 0) >= before + (60 << 20)
+
+
 def test_two_services_at_once_do_not_meet(launch: Launch) -> None:
     """Ports and folders of their own; the end of one is not the other's."""
     services = [launch("misbehaving"), launch("misbehaving")]

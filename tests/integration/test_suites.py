@@ -13,6 +13,7 @@ from labrunner.model.outcome import Attempt, Failure, Sight
 from labrunner.model.result import Startup
 from labrunner.model.status import Reason
 from labrunner.ports import NotStarted, SuiteBroken
+from labrunner.suites.kept import KeptGrader
 from labrunner.suites.suite import PytestSuite
 from tests.command import processes, survivors, until
 
@@ -82,9 +83,9 @@ class Suites:
         self._folder = folder
         self.opened: list[PytestSuite] = []
 
-    def open(self, grader: Path, seed: str = "seed", *, with_checks: bool = True) -> PytestSuite:
+    def open(self, grader: Path, seed: str = "seed", **options: Any) -> PytestSuite:
         work = self._folder / f"work-{len(self.opened)}"
-        suite = PytestSuite(grader, seed, work, with_checks=with_checks)
+        suite = PytestSuite(grader, seed, work, **options)
         self.opened.append(suite)
         return suite
 
@@ -214,10 +215,10 @@ def test_what_a_check_asks_for_is_carried_out(suite: PytestSuite) -> None:
 
     def answer(action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         asked.append((action, arguments))
-        return {"name": "own-1", "url": "http://127.0.0.1:9"}
+        return {"started": [{"name": "own-1", "url": "http://127.0.0.1:9"}]}
 
     assert _run(suite, "starts", bench=Bench(answer)).sight is Sight.PASSED
-    assert asked == [("start", {"env": {"WORD": "hello"}})]
+    assert asked == [("start", {"envs": [{"WORD": "hello"}], "behind_proxy": False})]
 
 
 @pytest.mark.parametrize("deadline, sight", [(None, Sight.FAILED), (2.0, Sight.EXCEEDED)])
@@ -306,3 +307,55 @@ def test_the_environment_follows_the_seed(suites: Suites, tmp_path: Path) -> Non
 def test_a_grader_without_an_environment_chooses_nothing(suites: Suites, tmp_path: Path) -> None:
     """It is optional."""
     assert suites.open(_grader(tmp_path / "grader", test_01_a="def test_x(): pass")).environment() == {}
+
+
+def test_a_kept_grader_serves_many_runs(suites: Suites, tmp_path: Path) -> None:
+    """Loaded once; each run has a seed, an environment and a folder of its own, as if it had been loaded for it."""
+    text = "def environment(rng): return {'N': rng.random()}"
+    grader = _grader(tmp_path / "grader", environment=text, test_01_stage_one=CHECKS)
+    kept, alone = KeptGrader((grader,), tmp_path / "kept"), suites.open(grader, "s1")
+    try:
+        assert "stage-one/passes" in kept.checks
+        first, second = suites.open(grader, "s1", kept=kept), suites.open(grader, "s2", kept=kept)
+        assert first.environment() == alone.environment() != second.environment()
+        assert first.checks() == alone.checks()
+        assert _got(_run(first, "draws")) == _got(_run(alone, "draws")) != _got(_run(second, "draws"))
+        assert _got(_run(first, "surroundings")).count("work-1") == 1
+        first.close()
+        assert _run(first, "passes").sight is Sight.ERRORED
+        assert _run(second, "passes").sight is Sight.PASSED
+    finally:
+        alone.close()
+        family = processes(os.getpid())
+        kept.close()
+    until(lambda: not survivors(family), "the end of the kept grader and of its forks")
+
+
+def test_a_kept_grader_that_cannot_be_loaded_is_broken(tmp_path: Path) -> None:
+    """In its first line: where, and what."""
+    grader = _grader(tmp_path / "grader", test_01_a="x = 1\nimport no_such_module\n")
+    with pytest.raises(SuiteBroken) as caught:
+        KeptGrader((grader,), tmp_path / "kept")
+    first = str(caught.value).splitlines()[0]
+    assert first == "graders/grader/test_01_a.py:2: ModuleNotFoundError: No module named 'no_such_module'"
+
+
+def test_what_a_check_prints_is_told_to_its_author(suite: PytestSuite) -> None:
+    """Escaped and cut short; it goes nowhere else."""
+    attempt = _run(suite, "prints")
+    assert all(part in attempt.printed for part in ("raw", r"\x1b[2J", "to standard output"))
+    assert _run(suite, "passes").printed == ""
+
+
+def test_a_check_that_says_nothing_hangs(suites: Suites, tmp_path: Path) -> None:
+    """It is ended, and errored."""
+    suite = suites.open(_grader(tmp_path / "grader", test_01_stage_one=CHECKS), patience=0.3)
+    suite.checks()
+    attempt = _run(suite, "sleeps")
+    assert attempt.sight is Sight.ERRORED
+    assert "the check hung" in attempt.note
+
+
+def test_an_error_names_the_graders_line(suite: PytestSuite) -> None:
+    """Not one of ours or of pytest's."""
+    assert "the check raised KeyError: 'x' (graders/grader/test_01_stage_one.py:" in _run(suite, "raises").note

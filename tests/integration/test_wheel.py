@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -138,3 +139,15 @@ def test_digests_are_equal_in_checkout_and_wheel(
         (checkout / name).unlink(missing_ok=True)
     pack = next(installed.glob("lib/python*/site-packages/labrunner/_pack"))
     assert digests(checkout) == digests(pack)
+
+
+def test_load_is_measured_with_the_wheel(installed: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    """The generator's program and the lab's load.py are in it: every answer of the reference is recorded, and right."""
+    (pack,) = installed.glob("lib/python*/site-packages/labrunner/_pack")
+    solution = tmp_path / "solution"
+    shutil.copytree(pack / "graders" / "rate-limiting" / "references" / "python", solution)
+    report = tmp_path / "result.json"
+    tested = _lab(installed, "test", "load/answers", "--report", f"json={report}", cwd=solution, env=environment)
+    result = json.loads(report.read_bytes())
+    assert result["load"]["requests"] > 0, tested.stdout + tested.stderr
+    assert {check["id"]: check["outcome"]["status"] for check in result["checks"]}["load/answers"] == "passed"

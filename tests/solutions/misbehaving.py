@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 
+HOARD: list[bytes] = []
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -24,6 +26,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             told = {
                 name: resource.getrlimit(getattr(resource, name))[0] for name in dir(resource) if name[:7] == "RLIMIT_"
             }
+        elif self.path == "/hoard":
+            HOARD.append(b"x" * (64 << 20))
         elif self.path == "/healthz" and "sick" in sys.argv:
             status = 500
         body = json.dumps(told).encode()

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from labrunner.cli import options
 from labrunner.cli.context import solution_and_lab
+from labrunner.cli.marking import Marking, marking
+from labrunner.cli.subject import subject
 from labrunner.rules.plan import select
+
+if TYPE_CHECKING:
+    from labrunner.model.envelope import Subject
 
 
 @click.command("grade")
@@ -26,15 +32,24 @@ from labrunner.rules.plan import select
     help="Grade even where the service is not kept from this machine; the result says so.",
 )
 @options.report
+@options.folder
 @options.pack
+@marking
+@subject
+@click.option("--envelope", type=click.Path(path_type=Path), envvar="LAB_ENVELOPE", show_envvar=True, metavar="FILE",
+              help="Also write the result with whose it is, to be signed or attested.")  # fmt: skip
+@click.option("--key", type=click.Path(path_type=Path), envvar="LAB_KEY", show_envvar=True, metavar="FILE",
+              help="An instructor's key (`lab keys new`): makes the seed, and signs the envelope.")  # fmt: skip
+@click.option("--store", type=click.Path(path_type=Path), envvar="LAB_STORE", show_envvar=True, metavar="DIR",
+              help="Keep results by content here, and grade nothing that was graded before.")  # fmt: skip
 def command(
     path: Path | None,
     lab_id: str | None,
-    runtime: str,
-    seed: str | None,
-    allow_weak_isolation: bool,
-    reports: tuple[str, ...],
     packs: tuple[Path, ...],
+    reports: tuple[str, ...],
+    marking: Marking,
+    subject: Subject,
+    **given: Any,
 ) -> int:
     """Grade a solution: every stage, every check."""
     outputs = options.parse_reports(reports)
@@ -43,16 +58,21 @@ def command(
 
     listen()
     with early() as spawned:
-        solution, lab = solution_and_lab(packs, path, lab_id)
-        from labrunner.cli.grading import Run, fresh_seed
+        solution, lab = solution_and_lab(marking.packs(packs), path, marking.lab_id(lab_id))
+        lab = marking.applied(lab)
+        from labrunner.cli.graded import Handing, conduct, seed_for
+        from labrunner.cli.grading import Run
 
+        handing = Handing(subject, given["envelope"], given["key"], given["store"])
         run = Run(
             lab=lab,
             solution=solution,
-            asked=select(lab, ()),
-            seed=seed or fresh_seed(),
-            runtime=runtime,
-            needs_strong_isolation=not allow_weak_isolation,
+            asked=select(lab, marking.stages),
+            seed=seed_for(handing, lab, given["seed"]),
+            runtime=given["runtime"],
+            needs_strong_isolation=not given["allow_weak_isolation"],
+            terms=marking.terms,
+            folder=given["folder"],
             early=spawned,
         )
-        return run.conduct(outputs)
+        return conduct(run, outputs, handing)

@@ -16,14 +16,24 @@ from labrunner.solution.progress import Progress
 @click.option(
     "--port", default=8000, type=click.IntRange(1, 65535), envvar="LAB_PORT", show_envvar=True, show_default=True
 )
+@click.option(
+    "--with",
+    "beside",
+    metavar="COMPANION",
+    multiple=True,
+    envvar="LAB_WITH",
+    show_envvar=True,
+    help="Start this beside it, e.g. redis, and tell it where (REDIS_URL). Repeatable.",
+)
 @options.runtime
 @options.seed
 @options.pack
-def command(port: int, runtime: str, seed: str | None, packs: tuple[Path, ...]) -> int:
+def command(port: int, beside: tuple[str, ...], runtime: str, seed: str | None, packs: tuple[Path, ...]) -> int:
     """Start your service and stream its log, to try it by hand.
 
     Its environment is that of the last test, so that the requests in a failure can be sent again. A variable of the lab
-    that you set yourself goes before: POLICIES='...' lab run.
+    that you set yourself goes before: POLICIES='...' lab run. Of what a lab's later stages run beside your service,
+    you choose: lab run --with redis.
     """
     solution, lab = solution_and_lab(packs)
     chosen = seed or Progress(solution.path).standing().seed
@@ -34,7 +44,7 @@ def command(port: int, runtime: str, seed: str | None, packs: tuple[Path, ...]) 
     listen()
     try:
         with running(
-            lab, solution, chosen or fresh_seed(), runtime, port, lambda line: click.echo(f"| {line}")
+            lab, solution, chosen or fresh_seed(), runtime, port, lambda line: click.echo(f"| {line}"), beside
         ) as session:
             for name, value in session.environment.items():
                 click.echo(f"{name}={value}")

@@ -7,17 +7,21 @@ from pathlib import Path
 
 import click
 
+from labrunner.authoring.wanted import Mode
+from labrunner.catalog.folders import core
 from labrunner.catalog.packs import Catalog
 from labrunner.cli import completing, options
+from labrunner.errors import UsageError
+from labrunner.rules.plan import select
 
 
 @click.command("validate")
 @click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=completing.labs)
 @click.option("--runs", type=click.IntRange(1, 10_000), envvar="LAB_RUNS", show_envvar=True,
               help="How often each correct solution is graded; 3, or 1 with --quick.")  # fmt: skip
-@click.option("--quick", "depth", flag_value="quick", envvar="LAB_DEPTH", show_envvar=True,
+@click.option("--quick", is_flag=True, envvar="LAB_QUICK", show_envvar=True,
               help="Correct solutions once; each mutant by the checks it names and a tenth of the others.")  # fmt: skip
-@click.option("--full", "depth", flag_value="full", envvar="LAB_DEPTH", show_envvar=True,
+@click.option("--full", is_flag=True, envvar="LAB_FULL", show_envvar=True,
               help="In both runtimes, one after the other.")  # fmt: skip
 @click.option("--mutants", type=click.IntRange(0, 10_000), envvar="LAB_MUTANTS", show_envvar=True,
               help="Only so many, by turns: the commit's hash chooses.")  # fmt: skip
@@ -28,7 +32,7 @@ from labrunner.cli import completing, options
 @click.option("--pdb", is_flag=True, envvar="LAB_PDB", show_envvar=True,
               help="With --check: a debugger where the check ends.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 64), envvar="LAB_JOBS", show_envvar=True,
-              help="Solutions graded at once; one more than there are cores.")  # fmt: skip
+              help="Solutions graded at once; one more than there are cores, three for each with --quick.")  # fmt: skip
 @click.option("--resume", is_flag=True, envvar="LAB_RESUME", show_envvar=True,
               help="Go on with a validation that was broken off.")  # fmt: skip
 @click.option("--update-transcripts", is_flag=True, envvar="LAB_UPDATE_TRANSCRIPTS", show_envvar=True,
@@ -39,10 +43,11 @@ from labrunner.cli import completing, options
 @options.seed
 @options.report
 @options.pack
-def command(
+def command(  # noqa: PLR0913, PLR0917 - click calls it with one argument per option
     ids: tuple[str, ...],
     runs: int | None,
-    depth: str | None,
+    quick: bool,
+    full: bool,
     mutants: int | None,
     cases: tuple[str, ...],
     check: str | None,
@@ -62,14 +67,43 @@ def command(
     checks it names and no others.
     """
     outputs = options.parse_reports(reports)
+    packs = packs or here()
     catalog = Catalog(packs)
     names = [catalog.known(name) for name in ids] or catalog.names()
-    from labrunner.authoring.wanted import Mode
+    if check is not None:
+        if len(cases) != 1 or len(names) != 1 or not ids:
+            raise UsageError(
+                "--check is of one lab and one --case.", "Say lab validate ID --case KIND/NAME --check STAGE/CHECK."
+            )
+        lab = catalog.lab(names[0])
+        (check_id,) = [each for each in select(lab, (check,)) if each == check] or [""]
+        if not check_id:
+            raise UsageError(f"{check} is no single check.", "Say STAGE/CHECK.")
+        from labrunner.cli.validation import in_foreground
+
+        return in_foreground(lab, cases[0], check, runtime, seed, with_pdb=pdb)
+    if quick and full:
+        raise UsageError("--quick and --full contradict each other.", "Give one of them.")
+    if pdb:
+        raise UsageError("--pdb needs a check.", "Say lab validate ID --case KIND/NAME --check STAGE/CHECK --pdb.")
     from labrunner.cli.validation import Asked, Validating
 
-    mode = Mode(depth or "usual")
+    mode = Mode.QUICK if quick else Mode.FULL if full else Mode.USUAL
     asked = Asked(
-        mode, runtime, runs or (1 if mode is Mode.QUICK else 3), jobs or (os.cpu_count() or 1) + 1, seed, mutants,
-        cases, packs, patience,
+        mode, runtime, runs or (1 if mode is Mode.QUICK else 3), jobs or at_once(mode), seed, mutants,
+        cases, packs, patience, resume, update_transcripts,
     )  # fmt: skip
-    return Validating(catalog, asked, outputs).conduct(names)
+    validating = Validating(catalog, asked, outputs)
+    return validating.update_transcripts(names) if update_transcripts else validating.conduct(names)
+
+
+def at_once(mode: Mode) -> int:
+    """Solutions graded at once, unless told: checks mostly wait, and a quick validation does without wide margins."""
+    cores = os.cpu_count() or 1
+    return 3 * cores if mode is Mode.QUICK else cores + 1
+
+
+def here() -> tuple[Path, ...]:
+    """The current directory, where it is a pack of its author's."""
+    is_pack = all(Path(tree).is_dir() for tree in ("labs", "graders")) and Path.cwd() != core().root
+    return (Path.cwd(),) if is_pack else ()

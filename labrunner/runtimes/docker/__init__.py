@@ -1,7 +1,9 @@
 """The runtime `docker`: services in hardened containers, on networks without a way out.
 
 runtime.py        the room's door: build, launch, witness
-service.py        one running service: log, readiness, faults
+tenant.py         a program on a side's network: log, faults; what services and companions have in common
+service.py        one running service: readiness, limits
+companion.py      one running companion: readiness, control channel
 life.py           the life of the program in a container: lab-init's events, signals, exits
 container.py      one container of ours: a Testcontainers class
 output.py         what a container writes, as it writes it

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labrunner.runtimes.docker.profile import Profile
 
 TRIES = 5
+PUBLISHED_SECONDS = 5.0
 _PASSING = ("port is already allocated", "address already in use", "iptables", "resource temporarily unavailable",
             "failed to create endpoint", "device or resource busy", "try again", "timeout")  # fmt: skip
 """Faults of a busy engine that another try gets round."""
@@ -42,6 +43,7 @@ class Plan:
         ports: container port to (address, port or None) on the host.
         network: its name; empty for none at all.
         endpoint: fixed address and aliases there.
+        has_input: whether its standard input is open, until whoever attached to it lets go.
     """
 
     image: str
@@ -52,6 +54,7 @@ class Plan:
     endpoint: EndpointConfig | None = None
     ports: Mapping[str, tuple[str, int | None]] = field(default_factory=dict)
     workdir: str | None = None
+    has_input: bool = False
 
 
 class Container(DockerContainer):
@@ -75,7 +78,8 @@ class Container(DockerContainer):
         self._command = list(plan.command) if plan.command is not None else None
         self.tmpfs = dict(plan.profile.tmpfs)
         self.ports = dict(plan.ports)  # type: ignore[arg-type] # (address, port) is as good to docker-py
-        self.with_kwargs(**plan.profile.kwargs(), **_network(plan), labels=run.labels, working_dir=plan.workdir)
+        self.with_kwargs(**plan.profile.kwargs(), **_network(plan), labels=run.labels, working_dir=plan.workdir,
+                         **({"stdin_open": True} if plan.has_input else {}))  # fmt: skip
 
     @property
     def id(self) -> str:
@@ -125,9 +129,17 @@ class Container(DockerContainer):
                     raise
 
     def pause(self) -> None:
-        """Freeze every process of it at once; returns when they are."""
-        with told():
-            self._engine.api.pause(self.id)
+        """Freeze every process of it at once; returns when they are. What a busy kernel cannot freeze is tried again."""
+        for attempt in range(TRIES):
+            with told():
+                try:
+                    self._engine.api.pause(self.id)
+                except docker.errors.APIError as fault:
+                    if "unable to freeze" not in explanation(fault) or attempt == TRIES - 1:
+                        raise
+                else:
+                    return
+            time.sleep(0.05 * 2**attempt)
 
     def unpause(self) -> None:
         """Undo `pause`; nothing happens to one that is not paused."""
@@ -154,6 +166,45 @@ class Container(DockerContainer):
         with told():
             done = self.exec(list(command))
         return done.exit_code or 0, bytes(done.output)
+
+    def published(self) -> dict[int, int]:
+        """Port on the host by port of the container, once it runs.
+
+        Raises:
+            EnvironmentProblem: it ended, or none is published in time.
+        """
+        give_up = time.monotonic() + PUBLISHED_SECONDS
+        while time.monotonic() < give_up:
+            state = self.inspect()
+            if not state["State"]["Running"]:
+                words = b" ".join(self.get_logs()).decode("utf-8", "replace")[-200:].strip()
+                raise EnvironmentProblem(f"A container of ours ended at once: {words}", "See `lab doctor`.")
+            found = {
+                int(port.partition("/")[0]): int(bindings[0]["HostPort"])
+                for port, bindings in state["NetworkSettings"]["Ports"].items()
+                if bindings
+            }
+            if found:
+                return found
+            time.sleep(0.02)
+        raise EnvironmentProblem("The Docker engine published no port of a container.", "See the engine's log.")
+
+    def resident(self) -> int | None:
+        """Bytes of memory that are no file's, as its cgroup counts them; None when the engine does not tell."""
+        with told():
+            # At once: without one_shot the engine waits a second for a second sample, to tell the use of CPU.
+            seen = self._engine.api.stats(self.id, stream=False, one_shot=True)
+        counted = seen.get("memory_stats", {}).get("stats", {})
+        value = counted.get("anon", counted.get("total_rss", counted.get("rss")))
+        return int(value) if value else None
+
+    def cpu_seconds(self) -> float | None:
+        """CPU time that all its processes have used; None when it does not run."""
+        with told():
+            # One look: without it the engine waits a second for another, to tell a share.
+            looked = self._engine.api.stats(self.id, stream=False, one_shot=True)
+        used = looked.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage")
+        return int(used) / 1e9 if used else None
 
     def run_inside(self, command: Sequence[str]) -> str:
         """What a short command inside writes; empty when it cannot be run (best effort, for diagnosis)."""

@@ -15,7 +15,7 @@ from labrunner.runtimes.docker.engine import Engine, connect, told
 from labrunner.runtimes.docker.labels import Run
 from labrunner.runtimes.docker.life import Life
 from labrunner.runtimes.docker.profile import FUNCTIONAL, MIB
-from labrunner.runtimes.docker.service import INIT
+from labrunner.runtimes.docker.tenant import INIT
 from labrunner.runtimes.log import Log
 
 if TYPE_CHECKING:

@@ -7,11 +7,9 @@ address only: on the learner's side nothing of it can be reached.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labrunner.errors import EnvironmentProblem
 from labrunner.runtimes.docker.container import Container, Plan
 from labrunner.runtimes.docker.profile import FORWARDER
 
@@ -40,7 +38,6 @@ listen slot-{number}
     server service {inner}:{service}
 """
 _START = 'printf %s "$HAPROXY" > /tmp/haproxy.cfg && exec haproxy -db -f /tmp/haproxy.cfg'
-PUBLISHED_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ class Forwarder:
         self._container.start()
         try:
             self._inner.connect(engine, self._container.id, place[0])
-            published = self._published()
+            published = self._container.published()
         except BaseException:
             self._container.remove()
             raise
@@ -124,26 +121,6 @@ class Forwarder:
             for wish in wishes
         ]
         return "".join([_CONFIGURATION, *slots])
-
-    def _published(self) -> dict[int, int]:
-        """Port on the host by port of the container."""
-        give_up = time.monotonic() + PUBLISHED_SECONDS
-        while time.monotonic() < give_up:
-            state = self._container.inspect()
-            if not state["State"]["Running"]:
-                raise EnvironmentProblem(f"The forwarder ended at once: {self._last_words()}", "See `lab doctor`.")
-            found = {
-                int(port.partition("/")[0]): int(bindings[0]["HostPort"])
-                for port, bindings in state["NetworkSettings"]["Ports"].items()
-                if bindings
-            }
-            if found:
-                return found
-            time.sleep(0.02)
-        raise EnvironmentProblem("The Docker engine published no port for the forwarder.", "See the engine's log.")
-
-    def _last_words(self) -> str:
-        return b" ".join(self._container.get_logs()).decode("utf-8", "replace")[-200:].strip()
 
     def close(self) -> None:
         """Remove it."""

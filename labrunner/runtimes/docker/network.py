@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 SPACE = ipaddress.IPv4Network("10.128.0.0/9")
 """Subnets of our own: the engine's default pools end after some 30 networks."""
-INNER_PREFIX = 26
-"""62 hosts: every service that 16 checks could start at once."""
-OUTER_PREFIX = 28
+INNER_PREFIX = 25
+"""126 hosts: every service and companion that 16 checks could start at once."""
+OUTER_PREFIX = 26
 TRIES = 30
 _BRIDGE = "com.docker.network.bridge."
 INNER = {f"{_BRIDGE}inhibit_ipv4": "true"}
@@ -56,14 +56,21 @@ class Subnet:
         """The address of that number; 1 is the bridge's own."""
         return str(self.block[number])
 
-    def endpoint(self, number: int) -> EndpointConfig:
+    def endpoint(self, number: int, aliases: tuple[str, ...] = ()) -> EndpointConfig:
         """A place at that address, for a container that is created in the network."""
-        return EndpointConfig(API, ipv4_address=self.host(number))
+        return EndpointConfig(API, ipv4_address=self.host(number), aliases=list(aliases) or None)
 
-    def connect(self, engine: Engine, identity: str, number: int) -> None:
-        """Give a container a second leg here."""
+    def connect(self, engine: Engine, identity: str, number: int, aliases: tuple[str, ...] = ()) -> None:
+        """Give a container a leg here; the engine remembers neither address nor aliases of one that it had before."""
         with told():
-            engine.api.connect_container_to_network(identity, self.network.id, ipv4_address=self.host(number))
+            engine.api.connect_container_to_network(
+                identity, self.network.id, ipv4_address=self.host(number), aliases=list(aliases) or None
+            )
+
+    def disconnect(self, engine: Engine, identity: str) -> None:
+        """Take that leg away."""
+        with told():
+            engine.api.disconnect_container_from_network(identity, self.network.id)
 
     def remove(self) -> None:
         """Free it; it may be gone already."""

@@ -81,6 +81,22 @@ def load(cpuset: str) -> Profile:
     return dataclasses.replace(FUNCTIONAL, nano_cpus=None, cpuset=cpuset)
 
 
+COMPANION = dataclasses.replace(FUNCTIONAL, nano_cpus=None, processes=512)
+"""Ours, beside the learner's service: bounded and hardened all the same. Its CPU time is not the learner's."""
+
+
+def generator(cpuset: str) -> Profile:
+    """For the load generator: the CPUs that timed services do not use. What hostile services answer ends up in it."""
+    return Profile(
+        memory=1024 * MIB,
+        processes=128,
+        nano_cpus=None,
+        cpuset=cpuset,
+        tmpfs=(("/tmp", "rw,noexec,nosuid,nodev,size=16m,nr_inodes=1000,mode=1777"),),  # noqa: S108 - inside the container
+        ulimits=(("nofile", 4096), ("core", 0)),
+    )
+
+
 FORWARDER = Profile(
     memory=128 * MIB,
     processes=64,

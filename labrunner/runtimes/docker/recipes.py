@@ -57,6 +57,9 @@ RECIPES = {
         Recipe("typescript", extra=NODE),
         Recipe("go"),
         Recipe("forwarder"),
+        Recipe("redis"),
+        Recipe("postgres"),
+        Recipe("load"),
     )
 }
 
@@ -69,10 +72,16 @@ def of_language(language: Language) -> Recipe | None:
     return RECIPES[name] if name else None
 
 
-def needed(language: Language) -> list[Recipe]:
-    """All images that running such a solution takes, in the order in which they are built."""
+def needed(language: Language, companions: tuple[str, ...] = ()) -> list[Recipe]:
+    """All images that running such a solution takes, in the order in which they are built.
+
+    Args:
+        language: of the solution.
+        companions: images of the companions that its lab may start.
+    """
     own = of_language(language)
-    return [RECIPES["base"], RECIPES["forwarder"], *([own] if own else [])]
+    names = dict.fromkeys(["base", "forwarder", *([own.name] if own else []), *companions])
+    return [RECIPES[name] for name in names]
 
 
 def missing(url: str, recipes: list[Recipe]) -> list[Recipe]:

@@ -13,19 +13,24 @@ from labrunner.runtimes import data_folder
 from labrunner.runtimes.docker import leftovers, recipes
 from labrunner.runtimes.docker.armed import Reaper
 from labrunner.runtimes.docker.build import Builder
+from labrunner.runtimes.docker.companion import DockerCompanion
 from labrunner.runtimes.docker.container import Container, Plan
 from labrunner.runtimes.docker.engine import connect, told
+from labrunner.runtimes.docker.generator import DockerGenerator
 from labrunner.runtimes.docker.labels import Run
-from labrunner.runtimes.docker.profile import FUNCTIONAL
-from labrunner.runtimes.docker.service import DATA, EVERYWHERE, LOOPBACK, DockerService, Launch
+from labrunner.runtimes.docker.profile import FUNCTIONAL, load
+from labrunner.runtimes.docker.service import DATA, DockerService, Launch
 from labrunner.runtimes.docker.side import Side
+from labrunner.runtimes.docker.tenant import EVERYWHERE, LOOPBACK, Tenant
 from labrunner.runtimes.witness import EchoWitness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from labrunner.model.solution import Staged
+    from labrunner.ports.companion import CompanionKind
     from labrunner.runtimes.docker.forwarder import Slot
+    from labrunner.runtimes.docker.profile import Profile
 
 WITNESS = "/opt/lab/lab-witness"
 CLOSERS = 4
@@ -54,9 +59,12 @@ class DockerRuntime:
             self._engine.close()
             raise
         self._lock = threading.Lock()
-        self._services: list[DockerService] = []
+        self._services: list[Tenant] = []
         self._witnesses: list[EchoWitness] = []
+        self._generators: list[DockerGenerator] = []
         self._base = base
+        self._forwarder = forwarder
+        self._other: Future[Side] | None = None
         self._closed = False
         self._reaper = Reaper(self._engine.address.url, self.run)
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="docker")
@@ -77,11 +85,40 @@ class DockerRuntime:
         self._builder.build(staged)
 
     def launch(self, staged: Staged, environment: Mapping[str, str], *, name: str, port: int = 0) -> DockerService:
+        return self._launch(staged, environment, name, self._side.result(), FUNCTIONAL, port)
+
+    def launch_timed(self, staged: Staged, environment: Mapping[str, str], *, name: str, side: str) -> DockerService:
+        where = self._side if side == "learner" else self._reference_side()
+        return self._launch(staged, environment, name, where.result(), load(self._cpusets()[0]))
+
+    def generator(self, boot: str) -> DockerGenerator:
+        image = self._builder.require(recipes.RECIPES["load"])
+        other = self._reference_side()
+        sides = (self._side.result(), other.result())
+        generator = DockerGenerator(self._engine, self.run, image, boot, self._cpusets()[1], sides)
+        with self._lock:
+            self._generators.append(generator)
+        return generator
+
+    def _reference_side(self) -> Future[Side]:
+        """The reference's own networks: the learner's service must not reach it, or it could let it do the work."""
+        with self._lock:
+            if self._other is None:
+                self._other = self._pool.submit(Side, self._engine, self.run, self._forwarder)
+            return self._other
+
+    def _cpusets(self) -> tuple[str, str]:
+        """CPUs of timed services, and of the generator; empty for any, where there is one CPU."""
+        count = int(self._info.get("NCPU") or 1)
+        return ("0", f"1-{count - 1}" if count > 2 else "1") if count > 1 else ("", "")
+
+    def _launch(
+        self, staged: Staged, environment: Mapping[str, str], name: str, side: Side, profile: Profile, port: int = 0
+    ) -> DockerService:
         built = self._builder.of(staged)
-        side = self._side.result()
         slot = side.take(port)
         chosen, folders = data_folder.settle(environment, DATA)
-        launch = Launch(name, built.image, built.argv, _environment(slot) | chosen, FUNCTIONAL,
+        launch = Launch(name, built.image, built.argv, _environment(slot) | chosen, profile,
                         has_init=built.has_init, folders=folders)  # fmt: skip
         try:
             service = DockerService(self._engine, self.run, side, slot, launch)
@@ -92,12 +129,20 @@ class DockerRuntime:
             self._services.append(service)
         return service
 
+    def companion(self, kind: CompanionKind, *, name: str) -> DockerCompanion:
+        image = self._builder.require(recipes.RECIPES[kind.image])
+        companion = DockerCompanion(self._engine, self.run, self._side.result(), image, kind, name)
+        with self._lock:
+            self._services.append(companion)
+        return companion
+
     def witness(self) -> EchoWitness:
         side = self._side.result()
         slot = side.take()
         plan = Plan(
             image=self._base,
-            command=[WITNESS],
+            # Named here, not in the script: it is in the base image, and a new one would make all images anew.
+            command=["perl", "-MSocket=:DEFAULT,IPPROTO_TCP,TCP_NODELAY", WITNESS],
             profile=FUNCTIONAL,
             environment=_environment(slot),
             network=side.inner.name,
@@ -140,13 +185,18 @@ class DockerRuntime:
         Raises:
             EnvironmentProblem: the engine does not answer any more.
         """
-        ends = [witness.close for witness in self._witnesses] + [service.close for service in self._services]
+        ends = (
+            [each.close for each in self._witnesses]
+            + [each.close for each in self._generators]
+            + [service.close for service in self._services]
+        )
         with ThreadPoolExecutor(CLOSERS) as pool:
             for end in [pool.submit(end) for end in ends]:
                 end.result()
         self._pool.shutdown(wait=True)
-        if self._side.exception() is None:
-            self._side.result().close()
+        for side in filter(None, (self._side, self._other)):
+            if side.exception() is None:
+                side.result().close()
         self._builder.close()
 
 

@@ -15,12 +15,11 @@ from labrunner.ports.runtime import Exit, NotStarted
 from labrunner.runtimes import readiness
 from labrunner.runtimes.docker.container import CannotExecute, Plan
 from labrunner.runtimes.docker.life import Life
+from labrunner.runtimes.docker.tenant import EVERYWHERE, INIT, LOG_LAG, LOOPBACK, POLL_PATIENCE, POLL_SECONDS, Tenant
 from labrunner.runtimes.listeners import TABLES, Listener, listening
 from labrunner.runtimes.log import Log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from labrunner.model.lab import ServiceSpec
     from labrunner.runtimes.docker.engine import Engine
     from labrunner.runtimes.docker.forwarder import Slot
@@ -28,14 +27,6 @@ if TYPE_CHECKING:
     from labrunner.runtimes.docker.profile import Profile
     from labrunner.runtimes.docker.side import Side
 
-LOOPBACK = "127.0.0.1"
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the container, on a network of its own
-POLL_SECONDS = 0.005
-POLL_PATIENCE = 1.0
-"""Seconds that one readiness question may take; a hanging answer must not use up the whole deadline."""
-LOG_LAG = 0.1
-"""Seconds that a line may take from the service's write to our read."""
-INIT = "/opt/lab/lab-init"
 _MAKING = 'while [ "$1" != "--" ]; do mkdir -p "$1" || exit; shift; done; shift; exec "$@"'
 """Folders, then ``--``, then the program that takes the shell's place."""
 DATA = "/data"
@@ -61,7 +52,7 @@ class Launch:
     folders: tuple[str, ...] = ()
 
 
-class DockerService:
+class DockerService(Tenant):
     """Satisfies `labrunner.ports.Service`.
 
     Args:
@@ -77,11 +68,9 @@ class DockerService:
     """
 
     def __init__(self, engine: Engine, run: Run, side: Side, slot: Slot, launch: Launch) -> None:
-        self._side = side
-        self._slot = slot
         self._launch = launch
-        self._closed = False
-        self._log = Log(hide="/app/")
+        self._spec: ServiceSpec | None = None
+        log = Log(hide="/app/")
         making = ["/bin/sh", "-c", _MAKING, "sh", *launch.folders, "--"] if launch.folders else []
         command = [INIT, *making, *launch.argv] if launch.has_init else list(launch.argv) or None
         plan = Plan(
@@ -94,24 +83,24 @@ class DockerService:
             workdir="/app" if launch.has_init else None,
         )
         try:
-            self._life = Life(engine, run, plan, self._log, has_init=launch.has_init)
+            life = Life(engine, run, plan, log, has_init=launch.has_init)
         except CannotExecute as fault:
             raise NotStarted(self._not_executable(str(fault))) from None
-
-    @property
-    def name(self) -> str:
-        return self._launch.name
+        super().__init__(launch.name, engine, side, slot, log, life)
 
     @property
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self._slot.host_port}"
 
     @property
-    def container_id(self) -> str:
-        """For tests and diagnosis."""
-        return self._life.container.id
+    def inner(self) -> tuple[str, int]:
+        return self._side.inner.host(self._slot.number), self._slot.service_port
+
+    def cpu_seconds(self) -> float | None:
+        return self._life.container.cpu_seconds()
 
     def wait_ready(self, spec: ServiceSpec) -> float:
+        self._spec = spec
         within = spec.ready_within_ms / 1000
         glance = readiness.Glance()
         while (elapsed := time.monotonic() - self._life.started_at) < within:
@@ -172,18 +161,16 @@ class DockerService:
             return f"{profile.memory >> 20} MiB of memory"
         return f"{profile.processes} threads and processes"
 
-    def epitaph(self) -> str | None:
-        code = self._life.exit_code
-        return None if code is None else readiness.describe_exit(code)
+    def answers(self, timeout: float) -> bool:
+        spec = self._spec
+        glance = readiness.look(*self.client_address, spec.ready if spec else "/", timeout)
+        return spec.is_ready(glance.status) if spec else glance.status == 200
 
     def limit(self) -> Reason | None:
         return self._life.limit()
 
-    def log(self, since: float, until: float) -> tuple[str, ...]:
-        return self._log.between(since, until + LOG_LAG)
-
-    def follow(self, listener: Callable[[str], None]) -> None:
-        self._log.follow(listener)
+    def memory(self) -> int | None:
+        return self._life.container.resident()
 
     def stop(self, within: float) -> Exit:
         began = time.monotonic()
@@ -195,18 +182,9 @@ class DockerService:
             self.kill()
         return Exit(code, seconds)
 
-    def kill(self) -> None:
-        self._life.kill()
-
-    def pause(self) -> None:
-        self._life.pause()
-
-    def resume(self) -> None:
-        self._life.resume()
-
     def start_again(self) -> None:
         try:
-            self._life.start_again()
+            super().start_again()
         except CannotExecute as fault:
             raise NotStarted(self._not_executable(str(fault))) from None
 
@@ -231,9 +209,3 @@ class DockerService:
         code, output = self._life.container.execute(command)
         if code:
             raise LookupError(f"{command[0]} failed inside: {output.decode('utf-8', 'replace').strip()}")
-
-    def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._life.close()
-            self._side.give_back(self._slot)

@@ -19,8 +19,11 @@ SERVICE_PORT = 8000
 SLOTS = 4
 """Of one forwarder. Each published port costs 7 ms at its start and 45 ms at its end."""
 _FIRST_PLACE = 2
-MOST_FORWARDERS = 12
-_INNER_PLACES = 60
+MOST_FORWARDERS = 24
+_INNER_PLACES = 120
+_FIRST_OUTER = _FIRST_PLACE + MOST_FORWARDERS
+_OUTER_PLACES = 32
+"""For companions with a control channel."""
 
 
 class Side:
@@ -44,6 +47,7 @@ class Side:
         self._forwarders: list[Forwarder] = []
         self._made = 0
         self._places = iter(range(_FIRST_PLACE, _FIRST_PLACE + _INNER_PLACES))
+        self._outer_places = list(range(_FIRST_OUTER, _FIRST_OUTER + _OUTER_PLACES))
         self._networks: list[Subnet] = []
         with ThreadPoolExecutor(2) as pool:
             futures = [pool.submit(make, engine, run) for make in (network.inner, network.outer)]
@@ -62,6 +66,27 @@ class Side:
         """The network that services are in."""
         return self._networks[0]
 
+    @property
+    def outer(self) -> Subnet:
+        """The network that reaches the host's loopback."""
+        return self._networks[1]
+
+    def take_outer(self) -> int:
+        """The number of an address on the outer network that nobody has.
+
+        Raises:
+            EnvironmentProblem: there is none any more.
+        """
+        with self._lock:
+            if not self._outer_places:
+                raise EnvironmentProblem("Too many companions run at once.", "Lower the number of jobs.")
+            return self._outer_places.pop(0)
+
+    def give_back_outer(self, number: int) -> None:
+        """Whoever had that address is gone."""
+        with self._lock:
+            self._outer_places.append(number)
+
     def take(self, host_port: int = 0) -> Slot:
         """A slot that nobody has; with that port on the host, if one is asked for.
 
@@ -74,6 +99,11 @@ class Side:
             if not self._free:
                 self._free = self._forward([0] * SLOTS)
             return self._free.pop(0)
+
+    def place(self) -> int:
+        """Number of an address on the inner network that nobody else gets."""
+        with self._lock:
+            return next(self._places)
 
     def give_back(self, slot: Slot) -> None:
         """The service there is gone, its address free."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import sys
 import threading
@@ -12,11 +13,16 @@ from typing import TYPE_CHECKING
 
 from labrunner.errors import BadSolutionFile, EnvironmentProblem
 from labrunner.model.result import Isolation
+from labrunner.ports.companion import Place
 from labrunner.ports.runtime import NotStarted
 from labrunner.runtimes import data_folder
-from labrunner.runtimes.process import build
+from labrunner.runtimes.control import Channel
+from labrunner.runtimes.process import build, cpus
+from labrunner.runtimes.process.companion import ProcessCompanion
+from labrunner.runtimes.process.generator import ProcessGenerator
 from labrunner.runtimes.process.ports import Ports
-from labrunner.runtimes.process.service import Launch, ProcessService
+from labrunner.runtimes.process.program import Launch, ProcessProgram
+from labrunner.runtimes.process.service import ProcessService
 from labrunner.runtimes.process.supervised import Supervised
 from labrunner.runtimes.witness import EchoWitness
 
@@ -24,12 +30,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from labrunner.model.solution import Staged
+    from labrunner.ports.companion import CompanionKind
 
 HOST = "127.0.0.1"
 LIMITS = {"RLIMIT_NOFILE": 4096, "RLIMIT_CORE": 0, "RLIMIT_FSIZE": 1 << 30}
 """Bounds that hold for a single process; memory and the number of processes are bounded by Docker only."""
 PROCESSES = 1024
 UNPRIVILEGED = "nobody"
+CONTROL = "control"
+"""Name of a companion's Unix socket, in a folder that no other user may enter."""
 
 
 class ProcessRuntime:
@@ -46,8 +55,9 @@ class ProcessRuntime:
         self._cache = cache
         self._work = work
         self._paths: dict[str, str] = {}
-        self._services: list[ProcessService] = []
+        self._services: list[ProcessProgram] = []
         self._witnesses: list[EchoWitness] = []
+        self._generators: list[ProcessGenerator] = []
         self._ports = Ports(HOST)
         self._starting = threading.Lock()
         self._closed = False
@@ -75,16 +85,29 @@ class ProcessRuntime:
             self._paths[staged.digest] = build.build(staged, self._cache)
 
     def launch(self, staged: Staged, environment: Mapping[str, str], *, name: str, port: int = 0) -> ProcessService:
+        return self._launch(staged, environment, name, port, None)
+
+    def launch_timed(self, staged: Staged, environment: Mapping[str, str], *, name: str, side: str) -> ProcessService:
+        return self._launch(staged, environment, name, 0, cpus.shares()[0])
+
+    def generator(self, boot: str) -> ProcessGenerator:
+        with self._starting:
+            generator = ProcessGenerator(boot, cpus.shares()[1], self._work / f"generator-{len(self._generators)}")
+            self._generators.append(generator)
+        return generator
+
+    def _launch(
+        self, staged: Staged, environment: Mapping[str, str], name: str, port: int, on: tuple[int, ...] | None
+    ) -> ProcessService:
         path = self._paths[staged.digest]
         argv = self._argv(staged, path)
-        with self._starting:
-            if self._closed:
-                raise EnvironmentProblem("The run is over; nothing is started any more.")
-            supervised = self._supervisor()
-            data = self._folder(f"{name}-{len(self._supervisors)}-{len(self._spares)}")
-            number = port or self._ports.reserve()
+        supervised, data, number = self._seat(name, port)
+        for part in (data / "data", data / "tmp"):
+            part.mkdir()
         chosen, folders = data_folder.settle(environment, str(data / "data"))
-        self._make(*map(Path, folders))
+        for folder in folders:
+            Path(folder).mkdir()
+        _give(self._user, data, data / "data", data / "tmp", *map(Path, folders))
         service = ProcessService(
             Launch(
                 name=name,
@@ -96,11 +119,48 @@ class ProcessRuntime:
                 host=HOST,
                 port=number,
                 data=data / "data",
+                cpus=on,
             ),
             supervised,
         )
         self._services.append(service)
         return service
+
+    def companion(self, kind: CompanionKind, *, name: str) -> ProcessCompanion:
+        supervised, folder, port = self._seat(name, 0)
+        user = _droppable_user(self._work, needs_python=kind.is_controlled)
+        if kind.refuses_root and user is None and os.geteuid() == 0:
+            raise EnvironmentProblem(
+                f"The companion '{kind.name}' refuses to run as root, and the user '{UNPRIVILEGED}' cannot enter {self._work}.",
+                "Run the lab as an ordinary user, or use --runtime docker.",
+            )
+        folder.chmod(0o700)
+        _give(user, folder)
+        channel = Channel(secrets.token_hex(16), folder / CONTROL) if kind.is_controlled else None
+        cache = self._cache / "companions"
+        cache.mkdir(parents=True, exist_ok=True)
+        place = Place(HOST, port, str(folder), in_container=False, user=user, cache=str(cache),
+                      control=CONTROL if channel else "", token=channel.token if channel else "")  # fmt: skip
+        try:
+            program = kind.program(place)
+        except BaseException:
+            self._spares.append(supervised)
+            raise
+        launch = Launch(name, program.argv, _COMPANION_ENVIRONMENT | dict(program.environment), str(folder), LIMITS,
+                        user, HOST, port)  # fmt: skip
+        companion = ProcessCompanion(kind, channel, launch, supervised)
+        self._services.append(companion)
+        return companion
+
+    def _seat(self, name: str, port: int) -> tuple[Supervised, Path, int]:
+        """A supervisor, a folder and a port for one more program."""
+        with self._starting:
+            if self._closed:
+                raise EnvironmentProblem("The run is over; nothing is started any more.")
+            supervised = self._supervisor()
+            folder = self._work / f"{name}-{len(self._supervisors)}-{len(self._spares)}"
+            folder.mkdir()
+            return supervised, folder, port or self._ports.reserve()
 
     def witness(self) -> EchoWitness:
         port = self._ports.reserve()
@@ -123,6 +183,8 @@ class ProcessRuntime:
             supervised.hang_up()
         for witness in self._witnesses:
             witness.close()
+        for generator in self._generators:
+            generator.close()
         for service in self._services:
             service.close()
         for spare in self._spares:
@@ -153,18 +215,6 @@ class ProcessRuntime:
             )
         return (found, *arguments)
 
-    def _folder(self, name: str) -> Path:
-        folder = self._work / name
-        self._make(folder, folder / "data", folder / "tmp")
-        return folder
-
-    def _make(self, *folders: Path) -> None:
-        """Folders that are the service's own."""
-        for folder in folders:
-            folder.mkdir()
-            if self._user is not None:
-                os.chown(folder, self._user, self._user)
-
     def _environment(self, path: str, data: Path, port: int) -> dict[str, str]:
         """All that a service gets to see of ours."""
         return {
@@ -180,7 +230,17 @@ class ProcessRuntime:
         }
 
 
-def _droppable_user(work: Path) -> int | None:
+_COMPANION_ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+
+
+def _give(user: int | None, *paths: Path) -> None:
+    """Make a program's user the owner of its folders."""
+    if user is not None:
+        for path in paths:
+            os.chown(path, user, user)
+
+
+def _droppable_user(work: Path, *, needs_python: bool = True) -> int | None:
     """The uid to drop to: only where we are root, and where that user could read the interpreter and our folders."""
     if os.geteuid() != 0:
         return None
@@ -188,8 +248,8 @@ def _droppable_user(work: Path) -> int | None:
         user = pwd.getpwnam(UNPRIVILEGED)
     except KeyError:
         return None
-    readable = all(_others_may_enter(path) for path in (build.base_python().resolve(), work.resolve()))
-    return user.pw_uid if readable else None
+    needed = (work.resolve(), *((build.base_python().resolve(),) if needs_python else ()))
+    return user.pw_uid if all(_others_may_enter(path) for path in needed) else None
 
 
 def _others_may_enter(path: Path) -> bool:

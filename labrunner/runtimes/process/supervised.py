@@ -79,12 +79,16 @@ class Supervised:
         return self.exit_code
 
     def start(self, **command: Any) -> str:
-        """Start the service; returns why that was impossible, or nothing."""
-        event = self._command({"do": "start", **command}, {"started", "not-started"})
+        """Start the service (``argv``, ``env``, ``cwd``, ``limits``, ``user``; ``cpus`` that it may use, or any).
+
+        Returns:
+            Why that was impossible, or nothing.
+        """
+        event = self._command({"do": "start", "cpus": None, **command}, {"started", "not-started"})
         return str(event.get("why", ""))
 
     def command(self, name: str) -> int:
-        """Carry out ``kill``, ``pause``, ``resume`` or ``term``; returns how many processes are left after a kill."""
+        """Carry out ``kill``, ``pause``, ``resume`` or ``term``; returns how many processes did not obey."""
         return int(self._command({"do": name}, {"done"})["left"])
 
     def wait_exit(self, seconds: float) -> int | None:

@@ -5,7 +5,7 @@ end of file means that the runner is gone, however it went. Events go as JSON li
 goes to LOG. On Linux it is a *subreaper*: whatever daemonises below it becomes its child, and is found and killed;
 elsewhere it kills the service's process group, from which a daemon can escape.
 
-Commands: start {argv, env, cwd, limits, user}, kill, pause, resume, term, look (tell an exit before `done`).
+Commands: start {argv, env, cwd, limits, user, cpus}, kill, pause, resume, term, look (tell an exit before `done`).
 Events: started {pid}, not-started {why}, exit {pid, code}, done {command, left}. `code` is negative for a signal.
 """
 
@@ -95,7 +95,7 @@ class Supervisor:
         elif name == "term" and self.main is not None:
             os.kill(self.main, signal.SIGTERM)
         elif name == "pause":
-            self.pause()
+            left = self.pause()
         elif name == "resume":
             self.signal_all(signal.SIGCONT)
         self.tell(event="done", command=name, left=left)
@@ -135,6 +135,8 @@ class Supervisor:
             hard = resource.getrlimit(which)[1]
             bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(which, (bound, bound))
+        if command["cpus"] is not None:
+            os.sched_setaffinity(0, command["cpus"])
         if command["user"] is not None:
             os.setgroups([])
             os.setgid(command["user"])
@@ -195,15 +197,16 @@ class Supervisor:
             time.sleep(0.001)
         return 0
 
-    def pause(self) -> None:
-        """SIGSTOP until every process is seen stopped, those forked meanwhile included."""
+    def pause(self) -> int:
+        """SIGSTOP until every process is seen stopped, those forked meanwhile included; returns how many are not."""
         give_up = time.monotonic() + SWEEP_SECONDS
-        looks = 0
+        looks = moving = 0
         while time.monotonic() < give_up and looks < STOPPED_LOOKS:
             self.signal_all(signal.SIGSTOP)
-            is_still = not self.is_subreaper or all(state(pid) in {"T", "t"} for pid in self.living())
-            looks = looks + 1 if is_still else 0
+            moving = sum(state(pid) not in {"T", "t"} for pid in self.living()) if self.is_subreaper else 0
+            looks = 0 if moving else looks + 1
             time.sleep(0.001)
+        return moving
 
 
 def main() -> None:

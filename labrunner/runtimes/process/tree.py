@@ -5,7 +5,12 @@ Imported by the supervisor too, which runs as a bare script: standard library on
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PROC = Path("/proc")
 
@@ -31,6 +36,17 @@ def _children(pid: int) -> list[int]:
     return children
 
 
+def resident(pids: Iterable[int]) -> int | None:
+    """Bytes of resident memory of these processes together, shared pages counted for each; None when nobody can tell."""
+    pages = 0
+    for pid in pids:
+        try:
+            pages += int((PROC / str(pid) / "statm").read_text().split()[1])
+        except (OSError, IndexError):
+            continue
+    return pages * os.sysconf("SC_PAGE_SIZE") or None
+
+
 def state(pid: int) -> str:
     """The kernel's letter for a process's state (R, S, D, T, Z ...); empty when it is gone."""
     try:
@@ -51,3 +67,16 @@ def socket_inodes(pid: int) -> set[str]:
     except OSError:
         pass
     return inodes
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """CPU time of all processes below `pid`, the dead ones that were waited for included; None where it is not known."""
+    ticks = found = 0
+    for process in descendants(pid):
+        try:
+            stat = (PROC / str(process) / "stat").read_bytes()
+        except OSError:
+            continue
+        found += 1
+        ticks += sum(int(word) for word in stat[stat.rindex(b")") + 2 :].split()[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK") if found else None

@@ -63,6 +63,9 @@ def everything():
     }
 
 
+HOARD = []
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -91,8 +94,8 @@ class Handler(BaseHTTPRequestHandler):
         elif url.path == "/child-memory":
             subprocess.run([sys.executable, "-c", "x = bytearray(2_000_000_000)"], check=False)
         elif url.path == "/memory":
-            kept = bytearray(2_000_000_000)
-            answer = {"kept": len(kept)}
+            HOARD.append(b"x" * (int(query.get("mib", 2000)) << 20))
+            answer = {"kept": len(HOARD)}
         elif url.path == "/print":
             print(query["text"], flush=True)
             print(query["text"] + " (error)", file=sys.stderr, flush=True)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -167,3 +169,76 @@ def test_a_folder_that_is_gone_is_the_machines_fault(tmp_path: Path) -> None:
     """No verdict on a solution that cannot be read."""
     with pytest.raises(EnvironmentProblem, match="cannot be read"):
         intake.stage(_solution(tmp_path / "gone"), tmp_path / "copy")
+
+
+def test_a_folder_swapped_for_a_link_is_not_followed(folder: Path, tmp_path: Path) -> None:
+    """Between the look and the opening lies a moment; what is opened is still no link."""
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "part.py").write_text("a secret")
+    real = os.stat
+
+    def swap(name: str, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> os.stat_result:
+        status = real(name, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+        if name == "pkg":
+            (folder / "pkg").rename(tmp_path / "away")
+            (folder / "pkg").symlink_to(secret)
+        return status
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "stat", swap)
+        assert _rejection(folder, tmp_path) == "pkg was changed while it was read"
+
+
+@pytest.mark.parametrize("swapped", ["link", "fifo"])
+def test_a_file_swapped_for_something_else_is_not_read(folder: Path, tmp_path: Path, swapped: str) -> None:
+    """Nor waited for: a pipe has no end."""
+    real = os.stat
+
+    def swap(name: str, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> os.stat_result:
+        status = real(name, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+        if name == "main.py":
+            (folder / name).unlink()
+            (folder / name).symlink_to("/etc/passwd") if swapped == "link" else os.mkfifo(folder / name)
+        return status
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "stat", swap)
+        assert _rejection(folder, tmp_path) in {"main.py was changed while it was read", "main.py is a special file"}
+
+
+def test_empty_folders_count_too(folder: Path, tmp_path: Path) -> None:
+    """D5: a million folders without a file are a million entries."""
+    for number in range(intake.MAX_FILES):
+        (folder / f"empty{number}").mkdir()
+    assert _rejection(folder, tmp_path) == "more than 5,000 files"
+
+
+def test_a_path_longer_than_the_system_opens_is_refused(folder: Path, tmp_path: Path) -> None:
+    """A learner's fault, never the machine's: nothing that is pushed may make a result ungraded."""
+    handle = os.open(folder, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("n" * 250, dir_fd=handle)
+        deeper = os.open("n" * 250, os.O_RDONLY, dir_fd=handle)
+        os.close(handle)
+        handle = deeper
+    os.close(handle)
+    assert "a name of more than 1,000 bytes" in _rejection(folder, tmp_path)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("breaks_off", [False, True])
+def test_a_walk_leaves_nothing_open(folder: Path, tmp_path: Path, breaks_off: bool) -> None:
+    """Thousands of submissions are taken in by one process."""
+    if breaks_off:
+        (folder / "zzz").symlink_to("main.py")
+    before = set(Path("/proc/self/fd").iterdir()) if Path("/proc/self/fd").exists() else set()
+    with contextlib.suppress(NotStarted):
+        intake.stage(_solution(folder), tmp_path / "copy")
+    assert not before or set(Path("/proc/self/fd").iterdir()) <= before
+
+
+def test_the_solutions_own_folder_may_be_reached_by_a_link(folder: Path, tmp_path: Path) -> None:
+    """Where it lies is the user's choice; only what is in it is the learner's."""
+    (tmp_path / "here").symlink_to(folder)
+    assert intake.stage(_solution(tmp_path / "here"), tmp_path / "copy").digest

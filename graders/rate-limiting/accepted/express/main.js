@@ -1,17 +1,29 @@
-// An accepted solution in another style: Express, plain JavaScript, a Map per policy.
+// An accepted solution in another style: Express, plain JavaScript, a Map per policy, ioredis.
 
 import express from "express";
+import { Memory, up } from "./states.js";
+import { Store } from "./store.js";
 
 const policies = new Map(
-  Object.entries(JSON.parse(process.env.POLICIES)).map(([name, policy]) => [name, { ...policy, windows: new Map() }]),
+  Object.entries(JSON.parse(process.env.POLICIES)).map(([name, table]) => {
+    const burst = table.burst ?? table.limit;
+    const capacity = table.algorithm === "token-bucket" ? burst : table.limit;
+    const seconds = Math.ceil((capacity * table.window_ms) / table.limit / 1000);
+    return [name, { name, ...table, burst, capacity, seconds, window: BigInt(table.window_ms) * 1_000_000n }];
+  }),
 );
 
+const limiter = process.env.REDIS_URL ? new Store(process.env.REDIS_URL) : new Memory();
 const app = express();
 app.disable("x-powered-by");
 app.disable("etag");
 
 app.get("/healthz", (_, response) => {
   response.json({ status: "ok" });
+});
+
+app.get("/stats", (_, response) => {
+  response.json({ tracked_clients: limiter.tracked });
 });
 
 app.get("/resource/:policy", findPolicy, findClient, findCost, decide);
@@ -40,27 +52,37 @@ function findCost(request, response, next) {
   const text = request.query.cost ?? "1";
   const cost = /^[1-9][0-9]{0,3}$/.test(text) ? Number(text) : Infinity;
   if (cost > 1000) return problem(response, 400, "invalid cost");
-  if (cost > response.locals.policy.limit) return problem(response, 422, "cost beyond the limit");
+  if (cost > response.locals.policy.capacity) return problem(response, 422, "cost beyond the limit");
   response.locals.cost = cost;
   next();
 }
 
-function decide(request, response) {
+async function decide(_, response) {
   const { policy, client, cost } = response.locals;
-  const now = process.hrtime.bigint();
-  const length = BigInt(policy.window_ms) * 1_000_000n;
-  const open = policy.windows.get(client);
-  const { end, used } = open && now < open.end ? open : { end: now + length, used: 0 };
-  const admitted = used + cost <= policy.limit;
-  const left = policy.limit - used - (admitted ? cost : 0);
-  if (admitted) policy.windows.set(client, { end, used: used + cost });
-  const wait = Number((end - now + 999_999n) / 1_000_000n);
-  const name = request.params.policy;
-  response.set("RateLimit-Policy", `"${name}";q=${policy.limit};w=${policy.window_ms / 1000}`);
-  response.set("RateLimit", `"${name}";r=${left};t=${Math.ceil(wait / 1000)}`);
-  if (admitted) return response.json({ policy: name, client, remaining: left });
-  response.set("Retry-After", String(Math.ceil(wait / 1000)));
-  problem(response, 429, "too many requests", { retry_after_ms: wait });
+  try {
+    tell(response, await limiter.decide(policy, client, cost));
+  } catch (error) {
+    if (limiter instanceof Memory) throw error;
+    degrade(response);
+  }
+}
+
+function tell(response, { admitted, left, wait, grows }) {
+  const { policy, client } = response.locals;
+  response.set("RateLimit-Policy", `"${policy.name}";q=${policy.capacity};w=${policy.seconds}`);
+  response.set("RateLimit", `"${policy.name}";r=${left};t=${up(grows, 1_000_000_000n)}`);
+  if (admitted) return response.json({ policy: policy.name, client, remaining: left });
+  const ms = up(wait, 1_000_000n);
+  response.set("Retry-After", String(up(ms, 1000n)));
+  problem(response, 429, "too many requests", { retry_after_ms: Number(ms) });
+}
+
+function degrade(response) {
+  const { policy, client } = response.locals;
+  if (policy.on_store_failure !== "open") {
+    return problem(response.set("Retry-After", "1"), 503, "no store");
+  }
+  response.set("X-RateLimit-Degraded", "true").json({ policy: policy.name, client });
 }
 
 const server = app.listen(Number(process.env.PORT), process.env.HOST);

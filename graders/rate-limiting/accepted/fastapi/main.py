@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import math
 import os
@@ -9,18 +11,43 @@ import re
 import signal
 import sys
 import time
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 import uvicorn
 from fastapi import FastAPI, Header
 from fastapi.responses import JSONResponse
+from limits import KINDS, Policy, Verdict
+from store import Down, Store
 
-POLICIES = json.loads(os.environ["POLICIES"])
+POLICIES = {name: Policy(name, **table) for name, table in json.loads(os.environ["POLICIES"]).items()}
 CLIENT = re.compile(r"[!-~]{1,128}")
 COST = re.compile(r"[1-9][0-9]{0,3}")
 
-app = FastAPI(openapi_url=None)
-windows: dict[tuple[str, str], list[float]] = {}
+states: dict[tuple[str, str], object] = {}
+store = Store(os.environ["REDIS_URL"]) if "REDIS_URL" in os.environ else None
+
+
+@contextlib.asynccontextmanager
+async def sweeping(_: FastAPI) -> AsyncIterator[None]:
+    """Forget idle pairs once a second, while the service runs."""
+    task = asyncio.create_task(sweep())
+    yield
+    task.cancel()
+
+
+async def sweep() -> None:
+    """Forget idle pairs, a few thousand before others have their turn."""
+    while True:
+        await asyncio.sleep(1)
+        for count, (pair, state) in enumerate(list(states.items())):
+            if state.is_idle(time.monotonic()):
+                del states[pair]
+            if count % 2000 == 0:
+                await asyncio.sleep(0)
+
+
+app = FastAPI(openapi_url=None, lifespan=sweeping)
 
 
 def problem(status: int, title: str, headers: dict[str, str] | None = None, **members: object) -> JSONResponse:
@@ -35,9 +62,15 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@app.get("/stats")
+async def stats() -> dict[str, int]:
+    """The pairs in this process."""
+    return {"tracked_clients": len(states)}
+
+
 @app.get("/resource/{name}")
 async def resource(name: str, cost: str = "1", x_client_id: Annotated[str | None, Header()] = None) -> JSONResponse:
-    """Decide. Nothing is awaited in here, so nothing comes between reading the window and writing it."""
+    """Refuse, or decide."""
     policy = POLICIES.get(name)
     if policy is None:
         return problem(404, "unknown policy")
@@ -45,28 +78,41 @@ async def resource(name: str, cost: str = "1", x_client_id: Annotated[str | None
         return problem(400, "invalid client id")
     if not COST.fullmatch(cost) or int(cost) > 1000:
         return problem(400, "invalid cost")
-    units, limit, length = int(cost), policy["limit"], policy["window_ms"] / 1000
-    if units > limit:
+    if int(cost) > policy.capacity:
         return problem(422, "cost beyond the limit")
-    now = time.monotonic()
-    opened, used = windows.get((name, x_client_id), (now, 0))
-    if now - opened >= length:
-        opened, used = now, 0
-    is_admitted = used + units <= limit
-    if is_admitted:
-        used += units
-        windows[name, x_client_id] = [opened, used]
-    wait = opened + length - now
+    try:
+        verdict = await decide(policy, x_client_id, int(cost))
+    except Down:
+        return degraded(policy, x_client_id)
+    return tell(policy, x_client_id, verdict)
+
+
+async def decide(policy: Policy, client: str, cost: int) -> Verdict:
+    """Here nothing is awaited, so nothing comes between reading the state and writing it; there a script sees to that."""
+    if store is not None:
+        return await store.decide(policy, client, cost)
+    state = states.setdefault((policy.name, client), KINDS[policy.algorithm](policy))
+    return state.decide(cost, time.monotonic())
+
+
+def degraded(policy: Policy, client: str) -> JSONResponse:
+    """What the policy wants while Redis is away."""
+    if policy.on_store_failure == "open":
+        return JSONResponse({"policy": policy.name, "client": client}, headers={"X-RateLimit-Degraded": "true"})
+    return problem(503, "no store", {"Retry-After": "2"})
+
+
+def tell(policy: Policy, client: str, verdict: Verdict) -> JSONResponse:
+    """200 or 429."""
+    wait_ms, grows_ms = math.ceil(verdict.wait * 1000), math.ceil(verdict.grows * 1000)
     headers = {
-        "RateLimit-Policy": f'"{name}";q={limit};w={round(length)}',
-        "RateLimit": f'"{name}";r={limit - used};t={math.ceil(wait)}',
+        "RateLimit-Policy": policy.field,
+        "RateLimit": f'"{policy.name}";r={verdict.left};t={math.ceil(grows_ms / 1000)}',
     }
-    if is_admitted:
-        return JSONResponse({"policy": name, "client": x_client_id, "remaining": limit - used}, headers=headers)
-    wait_ms = math.ceil(wait * 1000)
-    return problem(
-        429, "too many requests", headers | {"Retry-After": str(math.ceil(wait_ms / 1000))}, retry_after_ms=wait_ms
-    )
+    if verdict.admitted:
+        return JSONResponse({"policy": policy.name, "client": client, "remaining": verdict.left}, headers=headers)
+    headers["Retry-After"] = str(math.ceil(wait_ms / 1000))
+    return problem(429, "too many requests", headers, retry_after_ms=wait_ms)
 
 
 if __name__ == "__main__":

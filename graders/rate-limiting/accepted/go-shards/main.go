@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,23 +20,55 @@ import (
 )
 
 type policy struct {
-	Limit    int   `json:"limit"`
-	WindowMs int64 `json:"window_ms"`
+	Algorithm      string `json:"algorithm"`
+	Limit          int64  `json:"limit"`
+	WindowMs       int64  `json:"window_ms"`
+	Burst          int64  `json:"burst"`
+	OnStoreFailure string `json:"on_store_failure"`
+}
+
+func (p *policy) window() int64 { return p.WindowMs * 1000 }
+func (p *policy) burst() int64  { return cmp.Or(p.Burst, p.Limit) }
+
+func (p *policy) capacity() int64 {
+	if p.Algorithm == "token-bucket" {
+		return p.burst()
+	}
+	return p.Limit
+}
+
+// seconds is the w of RateLimit-Policy. What fills a bucket also fills a window, whose capacity is its limit.
+func (p *policy) seconds() int64 { return up(p.capacity()*p.WindowMs, 1000*p.Limit) }
+
+type limiter interface {
+	decide(name, client string, rule *policy, cost int64) (verdict, error)
+	tracked() int64
 }
 
 type service struct {
-	policies map[string]policy
-	shards   shards
+	policies map[string]*policy
+	limiter  limiter
 }
 
 func main() {
-	s := service{shards: newShards(2 * runtime.NumCPU())}
+	s := service{limiter: newShards(2 * runtime.NumCPU())}
+	if location := os.Getenv("REDIS_URL"); location != "" {
+		shared, err := newStore(location)
+		if err != nil {
+			log.Fatal(err)
+		}
+		s.limiter = shared
+	}
 	if err := json.Unmarshal([]byte(os.Getenv("POLICIES")), &s.policies); err != nil {
 		log.Fatal(err)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { send(w, 200, map[string]any{}) })
+	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
+		send(w, 200, map[string]any{"tracked_clients": s.limiter.tracked()})
+	})
 	mux.HandleFunc("GET /resource/{policy}", s.resource)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { problem(w, 404, "unknown path", nil) })
 	server := http.Server{Addr: net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")), Handler: mux}
 	go func() { log.Print(server.ListenAndServe()) }()
 	term := make(chan os.Signal, 1)
@@ -48,7 +81,7 @@ func main() {
 
 func (s service) resource(w http.ResponseWriter, r *http.Request) {
 	name, client := r.PathValue("policy"), r.Header.Get("X-Client-Id")
-	policy, known := s.policies[name]
+	rule, known := s.policies[name]
 	query, queryErr := url.ParseQuery(r.URL.RawQuery)
 	cost, costErr := readCost(query["cost"])
 	switch {
@@ -58,38 +91,51 @@ func (s service) resource(w http.ResponseWriter, r *http.Request) {
 		problem(w, 400, "invalid client id", nil)
 	case queryErr != nil || costErr != nil:
 		problem(w, 400, "invalid cost", nil)
-	case cost > policy.Limit:
+	case cost > rule.capacity():
 		problem(w, 422, "cost beyond the limit", nil)
 	default:
-		length := time.Duration(policy.WindowMs) * time.Millisecond
-		found := s.shards.ask(question{pair: pair{name, client}, limit: policy.Limit, cost: cost, length: length})
-		tell(w, name, client, policy, found)
+		found, err := s.limiter.decide(name, client, rule, cost)
+		if err != nil {
+			degrade(w, name, client, rule)
+		} else {
+			tell(w, name, client, rule, found)
+		}
 	}
 }
 
-func readCost(texts []string) (int, error) {
+func readCost(texts []string) (int64, error) {
 	if texts == nil {
 		return 1, nil
 	}
-	cost, err := strconv.Atoi(texts[0])
-	// Atoi also takes +5 and 007.
-	if err != nil || strconv.Itoa(cost) != texts[0] || cost < 1 || cost > 1000 {
+	cost, err := strconv.ParseInt(texts[0], 10, 64)
+	// ParseInt also takes +5 and 007.
+	if err != nil || strconv.FormatInt(cost, 10) != texts[0] || cost < 1 || cost > 1000 {
 		return 0, strconv.ErrSyntax
 	}
 	return cost, nil
 }
 
-func tell(w http.ResponseWriter, name, client string, policy policy, found verdict) {
-	waitMs := (found.wait + time.Millisecond - 1).Milliseconds()
-	seconds := (waitMs + 999) / 1000
-	w.Header().Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", name, policy.Limit, policy.WindowMs/1000))
-	w.Header().Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", name, found.remaining, seconds))
+func tell(w http.ResponseWriter, name, client string, rule *policy, found verdict) {
+	w.Header().Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", name, rule.capacity(), rule.seconds()))
+	w.Header().Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", name, found.left, up(found.grows, 1e6)))
 	if found.admitted {
-		send(w, 200, map[string]any{"policy": name, "client": client, "remaining": found.remaining})
+		send(w, 200, map[string]any{"policy": name, "client": client, "remaining": found.left})
 		return
 	}
-	w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+	waitMs := up(found.wait, 1000)
+	w.Header().Set("Retry-After", strconv.FormatInt(up(waitMs, 1000), 10))
 	problem(w, 429, "too many requests", map[string]any{"retry_after_ms": waitMs})
+}
+
+// degrade answers while Redis is away.
+func degrade(w http.ResponseWriter, name, client string, rule *policy) {
+	if rule.OnStoreFailure == "open" {
+		w.Header().Set("X-RateLimit-Degraded", "true")
+		send(w, 200, map[string]any{"policy": name, "client": client})
+		return
+	}
+	w.Header().Set("Retry-After", "1")
+	problem(w, 503, "no store", nil)
 }
 
 func problem(w http.ResponseWriter, status int, title string, members map[string]any) {

@@ -1,0 +1,56 @@
+"""State in Redis, shared by all replicas: each decision is one script, which Redis runs alone and by its own clock."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from decision import Decision
+from policies import Policy
+from redis_client import Redis, RedisError, Unreachable
+
+FILES = {"fixed-window": "fixed_window.lua", "sliding-window": "sliding_window.lua", "token-bucket": "token_bucket.lua"}
+
+
+class StoreFailure(Exception):
+    """Nothing could be decided."""
+
+
+class Shared:
+    """Decides in Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+        self.blocks: dict[str, tuple[int, int]] = {}
+        self.lock = threading.Lock()
+        self.scripts = {name: (Path(__file__).parent / file).read_text() for name, file in FILES.items()}
+
+    def decide(self, policy: Policy, client: str, cost: int) -> Decision:
+        """Admit `cost` units now, or not at all. Raises StoreFailure."""
+        if policy.limit < 1000 or cost > 1:
+            return self.decide_in_redis(policy, client, cost)
+        key = f"{policy.name}:{client}"
+        with self.lock:
+            units, left = self.blocks.get(key, (0, 0))
+            if not units:
+                decision = self.decide_in_redis(policy, client, 10)
+                if not decision.is_admitted:
+                    return decision
+                units, left = 10, decision.remaining
+            self.blocks[key] = units - 1, left
+            return Decision(True, left + units - 1, 0, policy.window_us)
+
+    def decide_in_redis(self, policy: Policy, client: str, cost: int) -> Decision:
+        """Admit `cost` units now, or not at all. Raises StoreFailure."""
+        key = f"{policy.name}:{client}"  # no policy has a colon in its name
+        script = self.scripts[policy.algorithm]
+        try:
+            reply = self.redis.run(script, key, policy.limit, policy.window_us, cost, policy.burst)
+        except (Unreachable, RedisError) as failure:
+            raise StoreFailure from failure
+        is_admitted, remaining, wait_us, grows_us = reply
+        return Decision(is_admitted == 1, remaining, wait_us, grows_us)
+
+    def tracked(self) -> int:
+        """How many pairs this process holds state for: none, it is all in Redis."""
+        return 0

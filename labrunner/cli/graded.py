@@ -1,0 +1,92 @@
+"""What `lab grade` adds to a run: a seed from a key, results kept by content, the envelope. Heavy: imported late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from labrunner.cli.grading import Run, fresh_seed, shown
+from labrunner.errors import UsageError
+from labrunner.rules.score import exit_code
+from labrunner.solution.progress import write_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from labrunner.model.envelope import Subject
+    from labrunner.model.lab import Lab
+    from labrunner.model.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Handing:
+    """What a grade is handed out as.
+
+    Attributes:
+        envelope: file for the result with its subject; None for none.
+        key: file of an instructor's key; None for none.
+        store: folder of results by content; None for none.
+    """
+
+    subject: Subject
+    envelope: Path | None = None
+    key: Path | None = None
+    store: Path | None = None
+
+
+def seed_for(handing: Handing, lab: Lab, wanted: str | None) -> str:
+    """The run's seed: from the key where there is one, else `wanted`, else a fresh one.
+
+    Raises:
+        UsageError: a key and a seed, or a key and nobody to grade for.
+        BadResultFile: the key cannot be read.
+    """
+    if handing.key is None:
+        return wanted or fresh_seed()
+    if wanted is not None:
+        raise UsageError("With a key, the seed is made from it.", "Leave out --seed or --key.")
+    if not handing.subject.owner:
+        raise UsageError(
+            "With a key, somebody is graded.", "Say whose solution it is: --owner NAME, and --commit HASH."
+        )
+    if handing.envelope is None:
+        raise UsageError("With a key, an envelope is signed.", "Name a file for it: --envelope FILE.")
+    from labrunner.trust import keys
+
+    return keys.read(handing.key).seed(lab.id, handing.subject)
+
+
+def conduct(run: Run, outputs: list[tuple[str, Path | None]], handing: Handing) -> int:
+    """Grade, or find what was graded; show, write and hand out. Returns the exit code."""
+    if handing.envelope is not None and not handing.subject.owner:
+        raise UsageError("An envelope says whose result it is.", "Add --owner NAME.")
+    if handing.store is None:
+        return run.conduct(outputs, then=lambda result: hand_out(result, handing, run.lab))
+    from labrunner.wiring.kept import Kept, content_key
+
+    kept, key = Kept(handing.store), content_key(run.wish)
+    if (result := kept.find(key)) is not None:
+        click.echo("This content was graded before; its result is shown again.", err=True)
+        shown(result, outputs, run.folder)
+        hand_out(result, handing, run.lab, reused=True)
+        return exit_code(result)
+
+    def then(result: Result) -> None:
+        kept.keep(key, result)
+        hand_out(result, handing, run.lab)
+
+    return run.conduct(outputs, then=then)
+
+
+def hand_out(result: Result, handing: Handing, lab: Lab, *, reused: bool = False) -> None:
+    """Write the envelope, signed where there is a key."""
+    if handing.envelope is None:
+        return
+    from labrunner.trust import envelope, keys
+    from labrunner.wiring.evidence import images
+
+    sealed = envelope.seal(result, handing.subject, images(result.runtime, result.language), reused=reused)
+    key = keys.read(handing.key) if handing.key else None
+    write_whole(handing.envelope, envelope.written(sealed, key))

@@ -1,0 +1,175 @@
+"""A learner pushes: the caller that `lab ci init` wrote, the reusable workflow and the action are executed step by step."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import junitparser
+import pytest
+
+from labrunner.authoring import cases
+from labrunner.catalog.packs import Catalog
+from labrunner.model.validation import CaseKind
+from labrunner.rules.stored import result_of
+from tests.ci.conftest import LABRUNNER, ROOT, git, pushed
+from tests.ci.service import FAILURE, SUCCESS, Job, Service, digest
+
+if TYPE_CHECKING:
+    from labrunner.authoring.cases import Case
+
+MUTANTS = 6
+"""In all, over all labs: the rest has its turn with other commits."""
+
+
+def _chosen() -> list[object]:
+    """Of each lab that exists one reference, one scaffold and mutants, all picked by the commit's hash."""
+    turn = int(git(ROOT, "rev-parse", "HEAD")[:12], 16)
+    labs = Catalog().labs()
+    amounts = {CaseKind.REFERENCE: 1, CaseKind.SCAFFOLD: 1, CaseKind.MUTANT: max(1, MUTANTS // len(labs))}
+    found: list[object] = []
+    for lab in labs:
+        for kind, amount in amounts.items():
+            known = [case for case in cases.find(lab) if case.kind is kind]
+            picked = {(turn + 7 * step) % len(known): None for step in range(amount)}
+            found += [pytest.param(lab.id, known[n], id=f"{lab.id}-{kind}-{known[n].name}") for n in picked]
+    return found
+
+
+def _init(solution: Path, *arguments: str) -> None:
+    argv = [sys.executable, "-P", "-m", "labrunner", "ci", "init", "github", *arguments]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(argv, cwd=solution, check=True, capture_output=True, env=env)
+
+
+def _push(service: Service, commit: str, repository: str, solution: Path) -> tuple[dict[str, Job], str]:
+    git(solution, "init", "--quiet")
+    _init(solution, "--from", f"{LABRUNNER}@{commit}")
+    pushed_commit = pushed(service, repository, solution)
+    jobs = service.push(repository, pushed_commit, ".github/workflows/grade.yml")
+    service.is_installed = True
+    return jobs, pushed_commit
+
+
+@pytest.mark.parametrize("lab, case", _chosen())
+def test_a_push_is_graded_told_and_attested(
+    service: Service, commit: str, lab: str, case: Case, tmp_path: Path
+) -> None:
+    """Every lab there is: the verdict is the right one, each report agrees with it, and the attested digest is its file's."""
+    solution = cases.lay_out(case, Catalog().lab(lab), tmp_path / "solution")
+    jobs, pushed_commit = _push(service, commit, "ada/limits", solution)
+    folder = service.artifacts["labrunner-result"]
+    assert (folder / "result.json").exists(), jobs["grade"].log
+    result = json.loads((folder / "result.json").read_text())
+    failed = {row["id"] for row in result["checks"] if row["outcome"]["status"] in {"failed", "limit"}}
+    _judge(case, result, failed, jobs["grade"])
+    _agree(folder, result, failed, jobs["grade"])
+    envelope = json.loads((folder / "envelope.json").read_text())
+    subject = envelope["envelope"]["subject"]
+    assert (subject["owner"], subject["repository"], subject["commit"]) == ("ada", "ada/limits", pushed_commit)
+    assert result_of((folder / "envelope.json").read_bytes(), "e") == result_of(
+        (folder / "result.json").read_bytes(), "r"
+    )
+    jsonschema.validate(envelope, json.loads((ROOT / "docs" / "envelope.schema.json").read_text()))
+    assert service.attested == {"envelope.json": digest(folder / "envelope.json")}
+
+
+def _judge(case: Case, result: dict[str, Any], failed: set[str], job: Job) -> None:
+    assert result["isolation"] == "strong"
+    if case.kind is CaseKind.REFERENCE:
+        assert not failed
+        assert result["score"]["value"] == 1.0, job.log
+        assert job.result == SUCCESS
+        return
+    assert job.result == FAILURE
+    if case.kind is CaseKind.MUTANT:
+        assert failed <= {*case.breaks, *case.may_break}
+        # What is wrong only sometimes may pass once; the proof of the lab counts how often it is caught.
+        assert failed
+
+
+def _agree(folder: Path, result: dict[str, Any], failed: set[str], job: Job) -> None:
+    """Summary, JUnit, annotations, Gradescope, HTML."""
+    suites = junitparser.JUnitXml.fromfile(str(folder / "junit.xml"))
+    rows = [row for suite in suites for row in suite]
+    red = {f"{row.classname.rpartition('.')[2]}/{row.name}" for row in rows for item in row.result
+           if isinstance(item, junitparser.Failure)}  # fmt: skip
+    assert red == failed
+    page = json.loads((folder / "gradescope.json").read_text())
+    assert page.get("score") == (None if result["score"]["value"] is None else result["score"]["earned"])
+    points = f"{result['score']['earned']} of {result['score']['possible']} points"
+    assert job.summary == (folder / "summary.md").read_text()
+    assert points in job.summary
+    assert points in (folder / "report.html").read_text()
+    assert len([line for line in job.commands if line.startswith("::error ")]) == min(len(failed), 10)
+    assert all(
+        line.startswith(("::error file=solution.toml,", "::warning file=solution.toml,")) for line in job.commands
+    )
+
+
+HOSTILE = """\
+import sys
+for line in ("::error::forged", "::set-env name=PATH::/evil", "##[error]forged", "::add-mask::0", "::stop-commands::x"):
+    print(line, flush=True)
+    print("   " + line, file=sys.stderr, flush=True)
+sys.exit(3)
+"""
+
+
+def test_a_service_that_writes_commands_is_not_obeyed(service: Service, commit: str, tmp_path: Path) -> None:
+    """F7: not one command that is not ours, nothing in outputs or the path; and it is graded: with nothing."""
+    lab = Catalog().lab("rate-limiting")
+    case = next(case for case in cases.find(lab) if case.kind is CaseKind.REFERENCE and case.name == "python")
+    solution = cases.lay_out(case, lab, tmp_path / "solution")
+    (solution / "main.py").write_text(HOSTILE)
+    # What a runner might import or read, if it worked where the solution lies (C4).
+    for name in ("venv.py", "pip.py", "click.py", "labrunner.py", "sitecustomize.py", "conftest.py"):
+        (solution / name).write_text("raise SystemExit('executed on the runner')\n")
+    (solution / "pyproject.toml").write_text("[build-system]\nrequires = ['evil']\n")
+    (solution / "pip.conf").write_text("[global]\nindex-url = http://127.0.0.1:1/\n")
+    (solution / "labrunner-result").mkdir()
+    (solution / "labrunner-result" / "result.json").write_text('{"score": {"value": 1.0}}')
+    service.is_installed = False
+    jobs, _ = _push(service, commit, "mallory/limits", solution)
+    job = jobs["grade"]
+    assert job.result == FAILURE
+    assert "executed on the runner" not in job.log
+    assert [line[:44] for line in job.commands] == ["::error file=solution.toml,line=1,title=Not s"[:44]]
+    assert job.outputs["score"] == "0.0000"
+    assert "::error::forged" in job.summary
+
+
+def test_jobs_have_no_more_than_they_need(service: Service, commit: str, tmp_path: Path) -> None:
+    """F3: what runs a learner's code may read; what may attest runs nothing."""
+    lab = Catalog().lab("rate-limiting")
+    case = next(case for case in cases.find(lab) if case.kind is CaseKind.SCAFFOLD)
+    jobs, _ = _push(service, commit, "ada/limits", cases.lay_out(case, lab, tmp_path / "solution"))
+    assert jobs["grade"].permissions == {"contents": "read"}
+    assert jobs["attest"].permissions == {"id-token": "write", "attestations": "write"}
+    assert [step.name for step in jobs["attest"].steps] == ["Attest"]
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [("lab: no-such-lab", "no lab 'no-such-lab'"), ("lab: rate-limiting, path: nowhere", "no solution.toml")],
+)
+def test_a_caller_that_is_wrong_is_told(service: Service, commit: str, tmp_path: Path, change: str, says: str) -> None:
+    """One sentence in the log, a red job, and nothing attested."""
+    lab = Catalog().lab("rate-limiting")
+    case = next(case for case in cases.find(lab) if case.kind is CaseKind.SCAFFOLD)
+    solution = cases.lay_out(case, lab, tmp_path / "solution")
+    git(solution, "init", "--quiet")
+    _init(solution, "--from", f"{LABRUNNER}@{commit}")
+    caller = solution / ".github" / "workflows" / "grade.yml"
+    caller.write_text(caller.read_text().replace("lab: rate-limiting, path: .", change))
+    jobs = service.push("ada/wrong", pushed(service, "ada/wrong", solution), ".github/workflows/grade.yml")
+    service.is_installed = True
+    assert jobs["grade"].result == FAILURE
+    assert says in jobs["grade"].log
+    assert "attest" not in jobs
+    assert not service.attested
