@@ -11,6 +11,7 @@ import hashlib
 import socket
 import threading
 import time
+from typing import Any
 from urllib.parse import urlsplit
 
 PATIENCE = 0.25
@@ -32,7 +33,7 @@ class RedisError(Exception):
 class Connection:
     """One connection, for one command at a time (RESP2)."""
 
-    def __init__(self, address: tuple, deadline: float) -> None:
+    def __init__(self, address: tuple[int, Any], deadline: float) -> None:
         self.deadline = deadline
         self.received = b""
         self.socket = socket.socket(address[0], socket.SOCK_STREAM)
@@ -107,14 +108,14 @@ class Redis:
         parts = urlsplit(url)
         self.host, self.port = parts.hostname or "localhost", parts.port or 6379
         self.changed = threading.Condition()
-        self.address: tuple = ()
+        self.address: tuple[int, Any] = (socket.AF_INET, ("", 0))
         self.is_up: bool | None = None  # nobody knows yet
         self.life = 0  # how often it has been down
         self.idle: list[Connection] = []
         self.connections = 0
         threading.Thread(target=self.watch, daemon=True).start()
 
-    def run(self, script: str, key: str, *arguments: str | int) -> Reply:
+    def run(self, script: str, key: str, *arguments: str | int) -> Any:
         """What a Lua script returns. It is sent in full only to a Redis that does not know it. Raises Unreachable."""
         digest = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
         try:
@@ -193,7 +194,7 @@ class Redis:
         finally:
             connection.close()
 
-    def set_up(self, address: tuple) -> None:
+    def set_up(self, address: tuple[int, Any]) -> None:
         """It answers."""
         if not self.is_up:
             with self.changed:

@@ -12,7 +12,12 @@ from policies import Policy
 from sliding_window import SlidingWindow
 from token_bucket import TokenBucket
 
-ALGORITHMS = {"fixed-window": FixedWindow, "sliding-window": SlidingWindow, "token-bucket": TokenBucket}
+State = FixedWindow | SlidingWindow | TokenBucket
+ALGORITHMS: dict[str, type[State]] = {
+    "fixed-window": FixedWindow,
+    "sliding-window": SlidingWindow,
+    "token-bucket": TokenBucket,
+}
 PAUSE = 0.5
 BATCH = 200
 """So many pairs are looked at before other requests have their turn."""
@@ -29,7 +34,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.states: dict[Pair, FixedWindow | SlidingWindow | TokenBucket] = {}
+        self.states: dict[Pair, State] = {}
         self.queue: list[tuple[int, Pair]] = []
         threading.Thread(target=self.sweep, daemon=True).start()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def parse(text: str) -> dict[str, Policy]:
     return {name: read(name, table) for name, table in json.loads(text).items()}
 
 
-def read(name: str, table: dict) -> Policy:
+def read(name: str, table: dict[str, Any]) -> Policy:
     """One policy, with what it leaves out."""
     limit = table["limit"]
     failure = table.get("on_store_failure", "closed")
