@@ -276,10 +276,10 @@ def test_killed_while_writing(server: Server, services: Services) -> None:
 def test_many_requests(server: Server) -> None:
     """HS-9, HS-22: files and their bodies go over one connection, too."""
     name = server.word()
+    why = "Each request on a connection gets its own answer."
     with server.connect() as connection:
         for length in (10, 70_000, 0):
             body = server.data(length)
-            why = "Each request on a connection gets its own answer."
             connection.send(raw_request(f"/files/{name}", method="PUT", body=body)).read("PUT").expect(
                 201, 204, why=why
             )
