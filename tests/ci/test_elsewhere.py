@@ -132,7 +132,7 @@ def test_a_hook_grades_signs_and_saves_work(hooked: tuple[Path, Path], mutant: P
         refused = _lab(*proved, "--commit", other, cwd=tmp_path)
         assert refused.returncode == 1
         assert "another commit" in refused.stderr
-    (mutant / "limiter.py").write_text((mutant / "limiter.py").read_text() + "\n# changed\n")
+    (mutant / "main.py").write_text((mutant / "main.py").read_text() + "\n# changed\n")
     refused = _lab("verify", out / f"{second}.json", *by_whom, "--solution", mutant, cwd=tmp_path)
     assert refused.returncode == 1
     assert "another solution" in refused.stderr

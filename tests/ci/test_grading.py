@@ -24,7 +24,7 @@ from tests.ci.service import FAILURE, SUCCESS, Job, Service, digest
 if TYPE_CHECKING:
     from labrunner.authoring.cases import Case
 
-MUTANTS = 6
+MUTANTS = 3
 """In all, over all labs: the rest has its turn with other commits."""
 
 

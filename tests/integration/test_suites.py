@@ -43,7 +43,7 @@ def test_fails(): fail(expected="this\\ud800", got="that", why="because")
 def test_undecided(): undecided("too wide")
 def test_waits(): wait(0.05)
 def test_draws(rng): fail(expected="", got=str(rng.random()), why="")
-def test_agent(service): fail(expected="", got=service._user_agent, why="")
+def test_agent(service): fail(expected="", got=service.user_agent, why="")
 def test_environment(service): fail(expected="", got=service.env["WORD"] + service.url, why="")
 def test_surroundings():
     fail(expected="", got=repr((sorted(os.environ), os.getcwd(), sys.flags.isolated, sys.path[0])), why="")
@@ -215,7 +215,7 @@ def test_what_a_check_asks_for_is_carried_out(suite: PytestSuite) -> None:
 
     def answer(action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         asked.append((action, arguments))
-        return {"started": [{"name": "own-1", "url": "http://127.0.0.1:9"}]}
+        return {"started": [{"name": "own-1", "url": "http://127.0.0.1:9", "ready": 0.1, "within": 5.0}]}
 
     assert _run(suite, "starts", bench=Bench(answer)).sight is Sight.PASSED
     assert asked == [("start", {"envs": [{"WORD": "hello"}], "behind_proxy": False})]
