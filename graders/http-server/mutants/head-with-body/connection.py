@@ -45,7 +45,8 @@ class Connection:
         """Until the end, whatever it is."""
         try:
             while self.serve_one():
-                pass
+                if self.settings.is_stopping:
+                    self.stop()  # what was answered had begun before the end was known
             self.say_goodbye()
         except (Gone, OSError):
             pass

@@ -118,6 +118,9 @@ func (c *connection) serve() {
 			c.sayGoodbye()
 			return
 		}
+		if c.server.stopping.Load() {
+			c.stop() // what was answered had begun before the end was known
+		}
 	}
 }
 

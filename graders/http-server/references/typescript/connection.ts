@@ -31,7 +31,9 @@ export class Connection {
   async serve(): Promise<void> {
     try {
       while (await this.serveOne()) {
-        // the next
+        if (this.settings.isStopping) {
+          this.stop(); // what was answered had begun before the end was known
+        }
       }
       await this.sayGoodbye();
     } catch (fault) {
