@@ -14,3 +14,8 @@ def environment(rng: random.Random) -> dict[str, str]:
         "KEEP_ALIVE_TIMEOUT_MS": str(LONG_MS + rng.randint(0, 9_999)),
         "HEADER_TIMEOUT_MS": str(LONG_MS + rng.randint(0, 9_999)),
     }
+
+
+def load_environment(rng: random.Random) -> dict[str, str]:
+    """The same for both services under load: no connection may time out in a window of the other side."""
+    return environment(rng)
