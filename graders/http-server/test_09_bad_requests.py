@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import bad_requests
+import known_servers
 from bad_requests import POISON, Case, get, post
 from vocabulary import Server, expect_body, shown
 
@@ -55,7 +56,8 @@ def _section(case: Case) -> str:
 
 
 def test_request_lines(server: Server) -> None:
-    """HS-33: a malformed request line is refused."""
+    """HS-33: a malformed request line is refused. Whose words it is refused in is for a person to see."""
+    known_servers.look(server)
     refuse_all(server, bad_requests.REQUEST_LINES)
 
 

@@ -19,7 +19,7 @@ from labrunner.checks.connection import Connection, Reply, raw_request
 from labrunner.checks.faults import Suffering, note_recovery
 from labrunner.checks.http import Answer, Client, Unanswered
 from labrunner.checks.load import Load, Record
-from labrunner.checks.notes import note_deadline, note_history
+from labrunner.checks.notes import note_deadline, note_history, note_review
 from labrunner.checks.plans import for_all
 from labrunner.checks.pulse import PULSE
 from labrunner.checks.services import Exit, Service, Services
@@ -55,6 +55,7 @@ __all__ = [
     "note_deadline",
     "note_history",
     "note_recovery",
+    "note_review",
     "quota",
     "raw_request",
     "undecided",

@@ -271,6 +271,13 @@ class Connection:
             pass
         return self._data
 
+    def rest(self, seconds: float) -> bytes:
+        """What has arrived unread when the service ends the connection, or after so many seconds."""
+        until = time.monotonic() + seconds
+        while not self._ended and self._more(until):
+            pass
+        return self._data
+
     def _take(self, method: str, interim: tuple[Head, ...], until: float, deadline: float) -> Reply | None:
         head = self._head(until, deadline)
         if head is None:

@@ -98,6 +98,7 @@ class Attempt:
         histories, unknown: how many histories an oracle searched, and on how many of them it gave up.
         printed: the beginning of what the check wrote to its output; a check has no business there.
         recovery: seconds, the longest that the service took to serve again after a fault; None when there was none.
+        review: what a person should look at; it changes no verdict.
         started, ended: monotonic seconds.
     """
 
@@ -116,6 +117,7 @@ class Attempt:
     unknown: int = 0
     printed: str = ""
     recovery: float | None = None
+    review: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class Outcome:
         path_seconds: declared waits plus the service's own answer times of the last try: what no runner could avoid.
         margin, histories, unknown, printed: as in `Attempt`, over all tries; for the lab's author.
         recovery: seconds, the longest that the service took to serve again after a fault; None when there was none.
+        review: what a person should look at, over all tries; it changes no verdict.
     """
 
     status: Status
@@ -143,3 +146,4 @@ class Outcome:
     unknown: int = 0
     printed: str = ""
     recovery: float | None = None
+    review: tuple[str, ...] = ()

@@ -246,6 +246,8 @@ class _Page:
             yield Text("\nServed again after a fault:", style="dim")
             for check in recovered:
                 yield Text(f"    {check.outcome.recovery:6.2f} s later  {printable(check.id)}", style="dim")
+        for flag in self._result.review:
+            yield Text(f"\nFor a person to look at; no points are lost: {printable(flag)}", style="yellow")
         if self._result.problem:
             yield from self._problem()
 

@@ -46,10 +46,12 @@ def test_node_is_judged_as_its_reputation_says(tmp_path: Path) -> None:
             "--pack", str(_pack(tmp_path / "pack")), "--report", f"json={result}"]  # fmt: skip
     done = subprocess.run(argv, cwd=solution, capture_output=True, text=True, timeout=HANGS, check=False)
     assert result.exists(), done.stdout + done.stderr
-    checks = json.loads(result.read_bytes())["checks"]
+    told = json.loads(result.read_bytes())
+    checks = told["checks"]
     failed = {
         check["id"]
         for check in checks
         if check["stage"] in JUDGED and check["outcome"]["status"] not in {"passed", "blocked", "inconclusive"}
     }
     assert failed == EXCEPTIONS
+    assert told["review"] == ["it refuses a malformed request in the very bytes of Node's http"]

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
 
-
 MOST_KNOWN = 128
 
 
