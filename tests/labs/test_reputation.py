@@ -34,7 +34,7 @@ def _pack(folder: Path) -> Path:
         )
     manifest = folder / "labs" / "reputation" / "lab.toml"
     text = manifest.read_text().replace('id = "http-server"', 'id = "reputation"')
-    manifest.write_text(re.sub(r"\n\[imports\].*?(?=\n\[\[stages\]\])", "", text, flags=re.DOTALL))
+    manifest.write_text(re.sub(r"\n\[imports\].*?(?=\n\[load\])", "", text, flags=re.DOTALL))
     return folder
 
 
