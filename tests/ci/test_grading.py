@@ -72,7 +72,7 @@ def _push(
 def test_a_push_is_graded_told_and_attested(
     service: Service, commit: str, lab: str, case: Case, tmp_path: Path
 ) -> None:
-    """Every lab there is: the verdict is the right one, each report agrees with it, and the attested digest is its file's."""
+    """Every lab there is, in containers: the right verdict, each report agrees, and the attested digest is its file's."""
     solution = cases.lay_out(case, Catalog().lab(lab), tmp_path / "solution")
     # A mutant by an assignment of what it breaks; the others whole.
     stages = tuple(dict.fromkeys(check.partition("/")[0] for check in case.breaks))
@@ -103,8 +103,8 @@ def _judge(case: Case, result: dict[str, Any], failed: set[str], job: Job) -> No
     assert job.result == FAILURE
     if case.kind is CaseKind.MUTANT:
         assert failed <= {*case.breaks, *case.may_break}
-        # What is wrong only sometimes may pass once; the proof of the lab counts how often it is caught.
-        assert failed
+        # A race may be missed once; the proof of the lab counts how often it is caught.
+        assert case.caught is not None or failed >= set(case.breaks)
 
 
 def _agree(folder: Path, result: dict[str, Any], failed: set[str], job: Job) -> None:
