@@ -33,6 +33,7 @@ class FakeService:
         self.starved_of: Reason | None = None
         self.starts = 1
         self.calls: list[str] = []
+        self.data: dict[str, bytes] = {}
 
     inner = ("127.0.0.1", 1)
     staged: Staged
@@ -92,6 +93,15 @@ class FakeService:
         self.calls.append("start_again")
         self.starts += 1
         self.ending = None
+
+    def put_data(self, path: str, content: bytes) -> None:
+        self.data[path] = content
+
+    def link_data(self, path: str, target: str) -> None:
+        self.data[path] = self.data.get(target, b"")
+
+    def read_data(self, path: str) -> bytes | None:
+        return self.data.get(path)
 
     def close(self) -> None:
         self.calls.append("close")

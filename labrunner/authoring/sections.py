@@ -46,7 +46,7 @@ def sync(lab: Lab, problems: Sequence[Problem]) -> Section:
 def rules(lab: Lab) -> Section:
     """Whether the README's rules and the checks name each other."""
     written = rules_of(lab)
-    cited = {rule for check in lab.checks for rule in check.rules}
+    cited = {rule for check in lab.checks for rule in check.rules} | {each.rule for each in lab.imports.values()}
     problems = [
         Problem(
             f"{check.id} cites the rule {rule}, which labs/{lab.id}/README.md does not have as a heading.",

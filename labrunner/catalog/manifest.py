@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from labrunner.model.lab import (
     BUILT_IN_COMPANIONS,
     LOAD_STAGE,
     Check,
+    ImportRule,
     Lab,
     Language,
     Level,
@@ -20,6 +22,21 @@ from labrunner.model.lab import (
 from labrunner.model.load import LoadSpec
 from labrunner.rules.plan import cycle
 from labrunner.rules.toml_text import Document, Table
+
+
+class Ready(enum.StrEnum):
+    """Which answer says that a service is ready."""
+
+    OK = "ok"
+    ANSWERED = "answered"
+
+
+class Packages(enum.StrEnum):
+    """Whether a solution may use what comes neither with its language nor with itself."""
+
+    ANY = "any"
+    NONE = "none"
+
 
 SLUG = r"[a-z0-9][a-z0-9-]{0,63}"
 _SLUG_FORM = "a slug (a-z, 0-9 and -, at most 64 characters)"
@@ -56,6 +73,7 @@ def read(root: Path, pack: str, name: str) -> Lab:
         manifest=path,
         scaffolds=root / "scaffolds" / name,
         grader=root / "graders" / name,
+        imports=_imports(table.table("imports")) if "imports" in table else {},
         load=_load(table.table("load")) if "load" in table else None,
     )
     table.done()
@@ -103,6 +121,22 @@ def _languages(table: Table) -> tuple[Language, ...]:
     return tuple(Language(name) for name in names)
 
 
+def _imports(table: Table) -> dict[Language, ImportRule]:
+    """``[imports]``: the rule that says so, and a table for each language that it binds."""
+    rule = table.text("rule")
+    packages = table.choice("packages", Packages, Packages.ANY) is Packages.ANY
+    rules: dict[Language, ImportRule] = {}
+    for language in (Language.PYTHON, Language.TYPESCRIPT, Language.GO):
+        if language.value in table:
+            row = table.table(language.value)
+            rules[language] = ImportRule(
+                row.texts("forbidden", default=()), row.texts("allowed", default=()), packages, rule
+            )
+            row.done()
+    table.done()
+    return rules
+
+
 def _service(table: Table, grader: Path) -> ServiceSpec:
     companions = table.texts("companions", default=())
     shared = table.texts("shared_companions", default=())
@@ -119,6 +153,7 @@ def _service(table: Table, grader: Path) -> ServiceSpec:
         try_lines=table.texts("try", default=()),
         companions=companions,
         shared_companions=shared,
+        any_status=table.choice("ready_when", Ready, Ready.OK) is Ready.ANSWERED,
     )
     table.done()
     return spec

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from labrunner.catalog.manifest import SLUG
+from labrunner.catalog.manifest import SLUG, Packages, Ready
 from labrunner.model.lab import Language, Level, Visibility
 
 FILE = "lab.schema.json"
@@ -33,6 +33,7 @@ def schema() -> dict[str, Any]:
         "languages": {"type": "array", "minItems": 1, "items": {"enum": [language.value for language in Language]}},
         "baseline": {"type": "integer", "minimum": 0, "description": "Points that the scaffold earns."},
         "service": _service(),
+        "imports": _imports(),
         "load": _load(),
         "stages": {"type": "array", "minItems": 1, "items": _stage()},
     }
@@ -47,7 +48,7 @@ def schema() -> dict[str, Any]:
         "title": "lab.toml",
         "if": {"required": ["extends"]},
         "then": _object(extension, ("extends", "version", "stages")),
-        "else": _object(whole, tuple(key for key in whole if key != "load")),
+        "else": _object(whole, tuple(key for key in whole if key not in {"imports", "load"})),
         "type": "object",
     }
 
@@ -72,12 +73,27 @@ def _service() -> dict[str, Any]:
     return _object(
         {
             "ready": _text("Target of the GET that answers 200 when the service is ready.", r"/[!-~]*"),
+            "ready_when": {"enum": [ready.value for ready in Ready]},
             "ready_within_ms": {"type": "integer", "minimum": 100, "maximum": 600_000},
             "try": {**names, "description": "Shell lines that `lab run` prints; $URL is the service's address."},
             "companions": {**names, "description": "What the lab's checks may start beside the service."},
             "shared_companions": {**names, "description": "Those that run beside the shared service."},
         },
         ("ready", "ready_within_ms"),
+    )
+
+
+def _imports() -> dict[str, Any]:
+    """What a solution's sources may not bring in, by its language."""
+    names = {"type": "array", "items": {"type": "string", "minLength": 1}}
+    languages = (Language.PYTHON, Language.TYPESCRIPT, Language.GO)
+    return _object(
+        {
+            "rule": _text("Id of the README's rule that says so."),
+            "packages": {"enum": [packages.value for packages in Packages]},
+            **{language.value: _object({"forbidden": names, "allowed": names}, ()) for language in languages},
+        },
+        ("rule",),
     )
 
 

@@ -15,10 +15,12 @@ the moment before it was sent and the moment after its answer was read (`Answer.
 from labrunner.checks.burst import Ask, burst, flood
 from labrunner.checks.clock import GRANULARITY, wait, wait_until
 from labrunner.checks.companions import Companion, Companions
+from labrunner.checks.connection import Connection, Reply, raw_request
 from labrunner.checks.faults import Suffering, note_recovery
 from labrunner.checks.http import Answer, Client, Unanswered
 from labrunner.checks.load import Load, Record
-from labrunner.checks.notes import note_deadline, note_history
+from labrunner.checks.notes import note_deadline, note_history, note_review
+from labrunner.checks.plans import for_all
 from labrunner.checks.pulse import PULSE
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
@@ -33,11 +35,13 @@ __all__ = [
     "Client",
     "Companion",
     "Companions",
+    "Connection",
     "Exceeded",
     "Exit",
     "Failed",
     "Load",
     "Record",
+    "Reply",
     "Service",
     "Services",
     "Suffering",
@@ -47,10 +51,13 @@ __all__ = [
     "exceeded",
     "fail",
     "flood",
+    "for_all",
     "note_deadline",
     "note_history",
     "note_recovery",
+    "note_review",
     "quota",
+    "raw_request",
     "undecided",
     "wait",
     "wait_until",

@@ -18,6 +18,7 @@ class Diary:
         unknown: on how many of them it gave up.
         answering: seconds spent waiting for the service's answers, or for it or a companion to start or stop.
         recovery: seconds, the longest that the service took to serve again after a fault; None when there was none.
+        review: what a person should look at; it changes no verdict.
     """
 
     exchanges: int = 0
@@ -27,6 +28,7 @@ class Diary:
     histories: int = 0
     unknown: int = 0
     recovery: float | None = None
+    review: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note_exchange(self, seconds: float) -> None:
@@ -71,6 +73,12 @@ class Diary:
         """After a fault the service served again, so many seconds later."""
         with self._lock:
             self.recovery = max(self.recovery or 0.0, seconds, 0.0)
+
+    def note_review(self, flag: str) -> None:
+        """A person should look at this; once is enough."""
+        with self._lock:
+            if flag not in self.review:
+                self.review.append(flag)
 
 
 DIARY = Diary()

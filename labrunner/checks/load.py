@@ -98,7 +98,7 @@ class Load:
                 expected=f"95 of 100 answers within {self.report.objective_ms:.0f} ms, or about as fast as the reference's",
                 got=f"95 of 100 within {own.p95_ms:.1f} ms (the reference: {other.p95_ms:.1f} ms) at {self.report.rate:,.0f} "
                 f"requests a second, in {found.pairs} pairs of windows",
-                why="A limiter stands before every request; what it takes, everybody waits for.",
+                why="What an answer takes beyond that, everybody behind it waits for.",
             )
 
     def by_key(self) -> Iterator[tuple[str, list[Record]]]:

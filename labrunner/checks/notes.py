@@ -1,4 +1,4 @@
-"""What a check notes for the lab's author; it decides nothing."""
+"""What a check notes for the lab's author, or for who reads the result; it decides nothing."""
 
 from __future__ import annotations
 
@@ -17,3 +17,11 @@ def note_deadline(observed: float, allowed: float) -> None:
 def note_history(*, is_unknown: bool) -> None:
     """Note that an oracle searched a history, and whether it gave up; at most 1 in 100 may be unknown."""
     DIARY.note_history(is_unknown=is_unknown)
+
+
+def note_review(flag: str) -> None:
+    """Note what a person should look at, in one sentence: it stands in the result and changes no verdict and no score.
+
+    For what looks like something that a rule forbids, but proves nothing: a correct solution may look like that, too.
+    """
+    DIARY.note_review(flag)

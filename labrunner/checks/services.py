@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labrunner.checks.connection import Connection
 from labrunner.checks.diary import DIARY
 from labrunner.checks.faults import Hurtable, timed_call
 from labrunner.checks.http import Client
@@ -62,6 +64,23 @@ class Service(Hurtable):
         if told is None:
             undecided("the memory of a process cannot be measured on this machine")
         return told
+
+    def connect(self) -> Connection:
+        """A connection of its own, to speak bytes."""
+        return Connection(self.url, self.name)
+
+    def put_data(self, path: str, content: bytes) -> None:
+        """Write a file below the service's ``DATA_DIR``, which the service may read and write."""
+        self._do("put-data", path=path, content=base64.b64encode(content).decode())
+
+    def link_data(self, path: str, target: str) -> None:
+        """Make a symbolic link at `path`, to `target`; both below ``DATA_DIR``."""
+        self._do("link-data", path=path, target=target)
+
+    def read_data(self, path: str) -> bytes | None:
+        """A file below ``DATA_DIR``; None when there is none."""
+        content = self._do("read-data", path=path)["content"]
+        return None if content is None else base64.b64decode(content)
 
 
 class Services:

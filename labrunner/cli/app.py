@@ -24,6 +24,7 @@ COMMANDS = {
     "test": Entry("Learn", "Test your solution, up to the first stage that does not pass."),
     "run": Entry("Learn", "Start your service and stream its log, to try it by hand."),
     "hint": Entry("Learn", "Give one more hint for a check."),
+    "replay": Entry("Learn", "Send the request of a failure again, to a fresh service."),
     "spec": Entry("Learn", "Show the rules of the lab, or one of them."),
     "status": Entry("Learn", "Show how far you have come."),
     "reset": Entry("Learn", "Bring back the scaffold's files, keeping a backup."),

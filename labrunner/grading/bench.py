@@ -5,6 +5,7 @@ What the run shares is nobody's to hurt; shared companions of the lab's own can 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -138,6 +139,8 @@ class OwnServices:
                 patient.kill()
             case "restart":
                 return {"back_at": self._restart(patient, name)}
+            case "put-data" | "link-data" | "read-data":
+                return _on_data(self.services[name], action, arguments)
             case "reset":
                 return {"connections": patient.reset()}
             case "heal":
@@ -187,3 +190,23 @@ def _fault(action: str, arguments: Mapping[str, Any]) -> Fault:
             return HalfOpen(Lost(arguments["direction"]), longest)
         case _:
             raise LookupError(f"nobody can '{action}'")
+
+
+def _on_data(service: Service, action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Plant something in its ``DATA_DIR``, or look there; contents travel as base64."""
+    path = _below(arguments["path"])
+    if action == "put-data":
+        service.put_data(path, base64.b64decode(arguments["content"]))
+    elif action == "link-data":
+        service.link_data(path, _below(arguments["target"]))
+    else:
+        found = service.read_data(path)
+        return {"content": None if found is None else base64.b64encode(found).decode()}
+    return {}
+
+
+def _below(path: str) -> str:
+    """`path`, when it cannot lead out of the folder."""
+    if path.startswith("/") or ".." in path.split("/"):
+        raise LookupError(f"'{path}' is not below DATA_DIR")
+    return path

@@ -16,7 +16,7 @@ from labrunner.model.event import Event, Phase, PhaseEnded, PhaseStarted, RunEnd
 from labrunner.model.result import Fault
 from labrunner.ports.runtime import NotStarted
 from labrunner.ports.suite import SuiteBroken
-from labrunner.solution import intake
+from labrunner.solution import intake, sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,10 +108,13 @@ class Grading:
         yield RunEnded(time.monotonic() - began - build_seconds, problem=problem, at_fault=at_fault)
 
     def _stage(self) -> tuple[Staged | None, NotStarted | None]:
+        staged = None
         try:
-            return intake.stage(self._order.solution, self._work / "solution"), None
+            staged = intake.stage(self._order.solution, self._work / "solution")
+            sources.refuse(self._order.lab.imports.get(staged.solution.language), staged)
         except NotStarted as refusal:
-            return None, refusal
+            return staged, refusal
+        return staged, None
 
     def _started(self, staged: Staged | None) -> RunStarted:
         order, runtime = self._order, self._rooms.runtime

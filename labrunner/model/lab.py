@@ -88,9 +88,10 @@ class ServiceSpec:
     """How the learner's service is recognised as ready, and first tried by hand; and what runs beside it.
 
     Attributes:
-        ready: target of the GET that answers 200 when the service is ready.
+        ready: target of the GET that says by its answer that the service is ready.
         ready_within_ms: deadline for that, from its start.
         try_lines: shell lines that `lab run` prints; ``$URL`` stands for the service's address.
+        any_status: whether any status line says so; else only 200 does.
         companions: what its checks may start.
         shared_companions: those of them that run beside the run's shared service from the beginning.
     """
@@ -98,8 +99,30 @@ class ServiceSpec:
     ready: str
     ready_within_ms: int
     try_lines: tuple[str, ...]
+    any_status: bool = False
     companions: tuple[str, ...] = ()
     shared_companions: tuple[str, ...] = ()
+
+    def is_ready(self, status: int | None) -> bool:
+        """Whether an answer with that status says that the service is ready; None is no answer."""
+        return status is not None and (self.any_status or status == 200)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRule:
+    """What a lab's sources in one language may not bring in.
+
+    Attributes:
+        forbidden: modules, with all below them; a name that ends in ``()`` is a function that needs no import.
+        allowed: modules below a forbidden one that are allowed all the same.
+        packages: whether packages, which come neither with the language nor with the solution, are allowed.
+        rule: id of the contract's rule that says so.
+    """
+
+    forbidden: tuple[str, ...]
+    allowed: tuple[str, ...]
+    packages: bool
+    rule: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +144,7 @@ class Lab:
     manifest: Path
     scaffolds: Path
     grader: Path = field(repr=False)
+    imports: Mapping[Language, ImportRule] = field(default_factory=dict)
     load: LoadSpec | None = None
     """What its last stage, called `LOAD_STAGE`, demands; None for a lab without one."""
     extension: Path | None = field(default=None, repr=False)

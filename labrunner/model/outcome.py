@@ -9,6 +9,25 @@ from labrunner.model.status import Reason, Status
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of bytes as they went over a connection, or what happened to it.
+
+    Attributes:
+        at: seconds since the connection was opened.
+        is_sent: from the grader to the service; else the other way.
+        data: the bytes; in JSON as base64.
+        cut: how many bytes were left out in the middle of `data`, because there were too many to keep.
+        event: ``""``, or instead of bytes: ``end`` (no more bytes come from that side), ``reset``.
+    """
+
+    at: float
+    is_sent: bool
+    data: bytes = b""
+    cut: int = 0
+    event: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One request and what came back, as text safe to store (bytes that are no UTF-8 are escaped).
 
@@ -16,6 +35,7 @@ class Exchange:
         sent: monotonic seconds right before the first byte was sent.
         answered: monotonic seconds right after the last byte was read; for an exchange that broke off, when it did.
         status: None when no complete answer came; ``problem`` then says why.
+        transcript: every byte of the connection so far, where the check spoke bytes instead of requests.
     """
 
     method: str
@@ -29,6 +49,7 @@ class Exchange:
     response_body: str = ""
     problem: str = ""
     service: str = "service"
+    transcript: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +98,7 @@ class Attempt:
         histories, unknown: how many histories an oracle searched, and on how many of them it gave up.
         printed: the beginning of what the check wrote to its output; a check has no business there.
         recovery: seconds, the longest that the service took to serve again after a fault; None when there was none.
+        review: what a person should look at; it changes no verdict.
         started, ended: monotonic seconds.
     """
 
@@ -95,6 +117,7 @@ class Attempt:
     unknown: int = 0
     printed: str = ""
     recovery: float | None = None
+    review: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +130,7 @@ class Outcome:
         path_seconds: declared waits plus the service's own answer times of the last try: what no runner could avoid.
         margin, histories, unknown, printed: as in `Attempt`, over all tries; for the lab's author.
         recovery: seconds, the longest that the service took to serve again after a fault; None when there was none.
+        review: what a person should look at, over all tries; it changes no verdict.
     """
 
     status: Status
@@ -122,3 +146,4 @@ class Outcome:
     unknown: int = 0
     printed: str = ""
     recovery: float | None = None
+    review: tuple[str, ...] = ()

@@ -71,6 +71,15 @@ class Service(Target, Protocol):
     def stop(self, within: float) -> Exit:
         """SIGTERM; after `within` seconds SIGKILL."""
 
+    def put_data(self, path: str, content: bytes) -> None:
+        """Write a file below its ``DATA_DIR``, which it may read and write as its own."""
+
+    def link_data(self, path: str, target: str) -> None:
+        """Make a symbolic link below its ``DATA_DIR`` to another place below it."""
+
+    def read_data(self, path: str) -> bytes | None:
+        """A file below its ``DATA_DIR``; None when there is none."""
+
 
 class TimedService(Service, Protocol):
     """An instance for timed windows: on CPUs without a quota, and reached by the load generator on the shortest way."""
@@ -121,7 +130,8 @@ class Runtime(Protocol):
 
         Args:
             staged: what to run.
-            environment: the lab's own variables; HOST, PORT and DATA_DIR are added.
+            environment: the lab's own variables; HOST, PORT and DATA_DIR are added. A value ``$DATA_DIR/NAME`` is a
+                folder there, which is made.
             name: what messages call the service.
             port: the port to listen on; 0 for any free one.
         """

@@ -28,7 +28,7 @@ MOST_LINES = 60
 """Lines of a service's log under one check."""
 _MOST_FIELDS = 12
 _BORING = {"date", "server", "connection", "content-length"}
-_TOLD_ELSEWHERE = {"status", "reason", "failure", "note", "blocked_by", "tries", "seconds", "path_seconds"}
+_TOLD_ELSEWHERE = {"status", "reason", "failure", "note", "blocked_by", "tries", "seconds", "path_seconds", "review"}
 _FOR_AUTHORS = {"margin", "histories", "unknown", "printed"}
 _OWN_OF_RESULT = {
     "schema", "runner", "lab", "lab_version", "lab_digest", "grader_digest", "solution_digest", "language", "seed",
@@ -108,8 +108,10 @@ def remarks(result: Result) -> Iterator[str]:
         yield "The run was interrupted; what was known until then is kept."
     for line in result.problem.splitlines()[:20]:
         yield safe(line)
-    for note in (*result.notes, *result.review):
+    for note in result.notes:
         yield safe(note)
+    for flag in result.review:
+        yield f"For a person to look at; no points are lost: {safe(flag)}"
     if result.isolation != "strong":
         yield f"Isolation was {safe(result.isolation)}: this result proves less than one from containers."
 

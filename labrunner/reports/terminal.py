@@ -13,6 +13,8 @@ from labrunner.model.lab import Visibility
 from labrunner.model.outcome import Failure
 from labrunner.model.status import Status
 from labrunner.reports import curl, load
+from labrunner.rules import transcript
+from labrunner.rules.replayable import replayable
 from labrunner.rules.text import printable, shorten
 
 if TYPE_CHECKING:
@@ -194,6 +196,9 @@ class _Page:
             yield self._labelled("Hidden", Text(f"{check.outcome.reason}; what exactly was asked is not told"))
         yield self._labelled("Hint", Text(f"lab hint {printable(check.id)}", style="cyan"))
         yield self._labelled("Again", Text(printable(f"lab test {check.id} --seed {self._result.seed}"), style="cyan"))
+        numbers = {failed.id: number for number, failed in enumerate(replayable(self._result), start=1)}
+        if check.id in numbers:
+            yield self._labelled("Replay", Text(f"lab replay {numbers[check.id]}", style="cyan"))
 
     def _failure(self, failure: Failure) -> Iterator[RenderableType]:
         yield self._labelled("Expected", _safe(failure.expected))
@@ -218,6 +223,11 @@ class _Page:
         )
 
     def _exchange(self, exchange: Exchange) -> Iterator[RenderableType]:
+        if exchange.transcript:
+            yield self._labelled("Bytes", Text("sent (>) and received (<):", style="dim"))
+            for line in transcript.lines(exchange.transcript, width=self._width - 10):
+                yield Text(f"    {printable(line)}", style="cyan" if line.startswith(">") else "dim", overflow="fold")
+            return
         yield self._labelled("Request", Text("paste this while `lab run` runs in another terminal:", style="dim"))
         yield Text(f"    {curl.line(exchange)}", style="cyan", no_wrap=True)
         if exchange.status is not None:
@@ -236,6 +246,8 @@ class _Page:
             yield Text("\nServed again after a fault:", style="dim")
             for check in recovered:
                 yield Text(f"    {check.outcome.recovery:6.2f} s later  {printable(check.id)}", style="dim")
+        for flag in self._result.review:
+            yield Text(f"\nFor a person to look at; no points are lost: {printable(flag)}", style="yellow")
         if self._result.problem:
             yield from self._problem()
 

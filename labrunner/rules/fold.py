@@ -102,6 +102,7 @@ class Fold:
             problem=self._ended.problem,
             at_fault=self._ended.at_fault,
             notes=run.notes,
+            review=tuple(dict.fromkeys(flag for check in results for flag in check.outcome.review)),
             load=self._load,
             terms=run.terms,
         )

@@ -93,4 +93,5 @@ def _outcome(tries: Sequence[Seen], status: Status, *, by: Attempt | None = None
         unknown=sum(seen.attempt.unknown for seen in tries),
         printed=next((seen.attempt.printed for seen in tries if seen.attempt.printed), ""),
         recovery=last.recovery,
+        review=tuple(dict.fromkeys(flag for seen in tries for flag in seen.attempt.review)),
     )

@@ -240,6 +240,7 @@ class ForkServer:
             "unknown": DIARY.unknown,
             "printed": printed,
             "recovery": DIARY.recovery,
+            "review": tuple(DIARY.review),
         }
         return _judged(raised, facts, self._graders)
 

@@ -161,6 +161,12 @@ class Container(DockerContainer):
             told_of: dict[str, Any] = self._engine.api.inspect_container(self.id)
         return told_of
 
+    def execute(self, command: Sequence[str]) -> tuple[int, bytes]:
+        """Run a short command inside; its exit code, and what it writes to both streams."""
+        with told():
+            done = self.exec(list(command))
+        return done.exit_code or 0, bytes(done.output)
+
     def published(self) -> dict[int, int]:
         """Port on the host by port of the container, once it runs.
 

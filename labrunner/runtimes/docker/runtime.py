@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem
 from labrunner.model.result import Isolation
+from labrunner.runtimes import data_folder
 from labrunner.runtimes.docker import leftovers, recipes
 from labrunner.runtimes.docker.armed import Reaper
 from labrunner.runtimes.docker.build import Builder
@@ -18,7 +19,7 @@ from labrunner.runtimes.docker.engine import connect, told
 from labrunner.runtimes.docker.generator import DockerGenerator
 from labrunner.runtimes.docker.labels import Run
 from labrunner.runtimes.docker.profile import FUNCTIONAL, load
-from labrunner.runtimes.docker.service import DockerService, Launch
+from labrunner.runtimes.docker.service import DATA, DockerService, Launch
 from labrunner.runtimes.docker.side import Side
 from labrunner.runtimes.docker.tenant import EVERYWHERE, LOOPBACK, Tenant
 from labrunner.runtimes.witness import EchoWitness
@@ -116,8 +117,9 @@ class DockerRuntime:
     ) -> DockerService:
         built = self._builder.of(staged)
         slot = side.take(port)
-        launch = Launch(name, built.image, built.argv, _environment(slot) | dict(environment), profile,
-                        has_init=built.has_init)  # fmt: skip
+        chosen, folders = data_folder.settle(environment, DATA)
+        launch = Launch(name, built.image, built.argv, _environment(slot) | chosen, profile,
+                        has_init=built.has_init, folders=folders)  # fmt: skip
         try:
             service = DockerService(self._engine, self.run, side, slot, launch)
         except BaseException:
@@ -224,5 +226,5 @@ def _environment(slot: Slot) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOST": EVERYWHERE,
         "PORT": str(slot.service_port),
-        "DATA_DIR": "/data",
+        "DATA_DIR": DATA,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import time
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from labrunner.runtimes.docker.profile import Profile
     from labrunner.runtimes.docker.side import Side
 
+_MAKING = 'while [ "$1" != "--" ]; do mkdir -p "$1" || exit; shift; done; shift; exec "$@"'
+"""Folders, then ``--``, then the program that takes the shell's place."""
+DATA = "/data"
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
@@ -35,6 +40,7 @@ class Launch:
         argv: program and arguments; empty for what the image itself starts.
         environment: all of it.
         has_init: whether the image holds lab-init.
+        folders: below ``DATA_DIR``, to be made before each start (a container's own start empties its tmpfs).
     """
 
     name: str
@@ -43,6 +49,7 @@ class Launch:
     environment: dict[str, str]
     profile: Profile
     has_init: bool
+    folders: tuple[str, ...] = ()
 
 
 class DockerService(Tenant):
@@ -62,9 +69,10 @@ class DockerService(Tenant):
 
     def __init__(self, engine: Engine, run: Run, side: Side, slot: Slot, launch: Launch) -> None:
         self._launch = launch
-        self._ready = "/"
+        self._spec: ServiceSpec | None = None
         log = Log(hide="/app/")
-        command = [INIT, *launch.argv] if launch.has_init else list(launch.argv) or None
+        making = ["/bin/sh", "-c", _MAKING, "sh", *launch.folders, "--"] if launch.folders else []
+        command = [INIT, *making, *launch.argv] if launch.has_init else list(launch.argv) or None
         plan = Plan(
             image=launch.image,
             command=command,
@@ -92,13 +100,13 @@ class DockerService(Tenant):
         return self._life.container.cpu_seconds()
 
     def wait_ready(self, spec: ServiceSpec) -> float:
-        self._ready = spec.ready
+        self._spec = spec
         within = spec.ready_within_ms / 1000
         glance = readiness.Glance()
         while (elapsed := time.monotonic() - self._life.started_at) < within:
             patience = min(POLL_PATIENCE, within - elapsed + POLL_SECONDS)
             glance = readiness.look(LOOPBACK, self._slot.host_port, spec.ready, patience)
-            if glance.status == 200:
+            if spec.is_ready(glance.status):
                 return time.monotonic() - self._life.started_at
             if self._life.wait_exit(POLL_SECONDS) is not None:
                 raise NotStarted(self._ended())
@@ -154,7 +162,9 @@ class DockerService(Tenant):
         return f"{profile.processes} threads and processes"
 
     def answers(self, timeout: float) -> bool:
-        return readiness.look(*self.client_address, self._ready, timeout).status == 200
+        spec = self._spec
+        glance = readiness.look(*self.client_address, spec.ready if spec else "/", timeout)
+        return spec.is_ready(glance.status) if spec else glance.status == 200
 
     def limit(self) -> Reason | None:
         return self._life.limit()
@@ -177,3 +187,25 @@ class DockerService(Tenant):
             super().start_again()
         except CannotExecute as fault:
             raise NotStarted(self._not_executable(str(fault))) from None
+
+    def put_data(self, path: str, content: bytes) -> None:
+        # The engine cannot copy into a tmpfs; a process inside can write there, and is the service's own user.
+        script = 'printf %s "$1" | base64 -d > "$2" && chmod 666 "$2"'
+        self._inside(["/bin/sh", "-c", script, "sh", base64.b64encode(content).decode(), f"{DATA}/{path}"])
+
+    def link_data(self, path: str, target: str) -> None:
+        self._inside(["ln", "-s", f"{DATA}/{target}", f"{DATA}/{path}"])
+
+    def read_data(self, path: str) -> bytes | None:
+        script = 'test -f "$1" || exit 3; base64 -w 0 "$1"'
+        code, output = self._life.container.execute(["/bin/sh", "-c", script, "sh", f"{DATA}/{path}"])
+        if code == 3:
+            return None
+        if code:
+            raise LookupError(f"{path} cannot be read: {output.decode('utf-8', 'replace').strip()}")
+        return base64.b64decode(output)
+
+    def _inside(self, command: list[str]) -> None:
+        code, output = self._life.container.execute(command)
+        if code:
+            raise LookupError(f"{command[0]} failed inside: {output.decode('utf-8', 'replace').strip()}")

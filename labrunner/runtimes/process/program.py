@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem
@@ -27,6 +28,7 @@ class Launch:
     Attributes:
         user: uid and gid to drop to, or None to stay who we are.
         cpus: which CPUs it may use; None for any.
+        data: its ``DATA_DIR``, where it has one.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Launch:
     host: str
     port: int
     cpus: tuple[int, ...] | None = None
+    data: Path | None = None
 
 
 class NotExecutable(Exception):

@@ -15,6 +15,7 @@ from labrunner.errors import BadSolutionFile, EnvironmentProblem
 from labrunner.model.result import Isolation
 from labrunner.ports.companion import Place
 from labrunner.ports.runtime import NotStarted
+from labrunner.runtimes import data_folder
 from labrunner.runtimes.control import Channel
 from labrunner.runtimes.process import build, cpus
 from labrunner.runtimes.process.companion import ProcessCompanion
@@ -103,17 +104,21 @@ class ProcessRuntime:
         supervised, data, number = self._seat(name, port)
         for part in (data / "data", data / "tmp"):
             part.mkdir()
-        _give(self._user, data, data / "data", data / "tmp")
+        chosen, folders = data_folder.settle(environment, str(data / "data"))
+        for folder in folders:
+            Path(folder).mkdir()
+        _give(self._user, data, data / "data", data / "tmp", *map(Path, folders))
         service = ProcessService(
             Launch(
                 name=name,
                 argv=argv,
-                environment=self._environment(path, data, number) | dict(environment),
+                environment=self._environment(path, data, number) | chosen,
                 cwd=str(staged.path),
                 limits=LIMITS | ({"RLIMIT_NPROC": PROCESSES} if self._user is not None else {}),
                 user=self._user,
                 host=HOST,
                 port=number,
+                data=data / "data",
                 cpus=on,
             ),
             supervised,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labrunner.model.outcome import Failure
@@ -25,7 +26,7 @@ POLL_PATIENCE = 1.0
 class ProcessService(ProcessProgram):
     """Satisfies `labrunner.ports.Service`."""
 
-    _ready = "/"
+    _spec: ServiceSpec | None = None
 
     @property
     def url(self) -> str:
@@ -49,13 +50,13 @@ class ProcessService(ProcessProgram):
             raise NotStarted(Startup(Reason.CRASHED, Failure("a command that can be executed", got, hint))) from None
 
     def wait_ready(self, spec: ServiceSpec) -> float:
-        self._ready = spec.ready
+        self._spec = spec
         within = spec.ready_within_ms / 1000
         host, port = self._launch.host, self._launch.port
         glance = readiness.Glance()
         while (elapsed := time.monotonic() - self._started_at) < within:
             glance = readiness.look(host, port, spec.ready, min(POLL_PATIENCE, within - elapsed + POLL_SECONDS))
-            if glance.status == 200:
+            if spec.is_ready(glance.status):
                 return time.monotonic() - self._started_at
             if self._supervised.wait_exit(POLL_SECONDS) is not None:
                 raise NotStarted(self._ended())
@@ -71,7 +72,9 @@ class ProcessService(ProcessProgram):
         return readiness.ended(code or 0, self._supervised.exited_at - self._started_at, log)
 
     def answers(self, timeout: float) -> bool:
-        return readiness.look(self._launch.host, self._launch.port, self._ready, timeout).status == 200
+        spec = self._spec
+        glance = readiness.look(self._launch.host, self._launch.port, spec.ready if spec else "/", timeout)
+        return spec.is_ready(glance.status) if spec else glance.status == 200
 
     def limit(self) -> Reason | None:
         return None
@@ -88,3 +91,22 @@ class ProcessService(ProcessProgram):
         if code is None:
             self.kill()
         return Exit(code, seconds)
+
+    def put_data(self, path: str, content: bytes) -> None:
+        place = self._data / path
+        place.write_bytes(content)
+        # Whoever it runs as: a service that writes through a link must be able to, or nobody would see that it does.
+        place.chmod(0o666)
+
+    def link_data(self, path: str, target: str) -> None:
+        (self._data / path).symlink_to(self._data / target)
+
+    def read_data(self, path: str) -> bytes | None:
+        place = self._data / path
+        return place.read_bytes() if place.is_file() else None
+
+    @property
+    def _data(self) -> Path:
+        if self._launch.data is None:
+            raise LookupError(f"the service '{self.name}' has no folder for data")
+        return self._launch.data

@@ -79,6 +79,7 @@ tiny 1.0.0 · python · process runtime · seed s33d
     | still denied
   Hint      lab hint window/resets
   Again     lab test window/resets --seed s33d
+  Replay    lab replay 1
 
 ✗ Secret  window/secret
   Hidden    TIMEOUT; what exactly was asked is not told

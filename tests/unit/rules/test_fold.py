@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from labrunner.model.event import (
@@ -116,6 +118,15 @@ def test_a_hidden_check_keeps_its_reason_and_loses_its_evidence() -> None:
     result = fold([started(secret), CheckEnded(secret.checks[0], FAILED), RunEnded(1.0)])
     outcome = result.checks[0].outcome
     assert (outcome.status, outcome.reason, outcome.failure) == (Status.FAILED, Reason.MISMATCH, None)
+
+
+def test_what_a_person_should_look_at_is_told_once_and_costs_nothing() -> None:
+    """Two checks may see the same; the score is that of their verdicts."""
+    flagged = dataclasses.replace(PASSED, review=("it looks like nginx",))
+    result = fold([started(LAB, asked=("one/a", "one/b")), CheckEnded(LAB.checks[0], flagged),
+                   CheckEnded(LAB.checks[1], flagged), RunEnded(1.0)])  # fmt: skip
+    assert result.review == ("it looks like nginx",)
+    assert result.score.earned == LAB.checks[0].points + LAB.checks[1].points
 
 
 def test_the_longest_chain_runs_through_needs_and_not_across() -> None:
