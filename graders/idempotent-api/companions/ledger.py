@@ -16,6 +16,7 @@ A step is a JSON object:
     late    seconds until a late charge is carried out, unless its reference is closed by then
     hold    "before" acting or "after" it: wait until released, 20 s at the most
     slow    seconds that it takes before it acts
+    tarry   seconds that it takes between acting and answering
 
 Once an account's steps are used up, everything goes well. A reference belongs to the account that it came with first.
 Times are those of `time.monotonic`, which all processes of one machine share.
@@ -274,6 +275,8 @@ class Handler(BaseHTTPRequestHandler):
         """Wait as the step says."""
         if when == "before" and "slow" in step:
             time.sleep(step["slow"])
+        if when == "after" and "tarry" in step:
+            time.sleep(step["tarry"])
         if step.get("hold") == when:
             account.holding.wait(LONGEST_HOLD)
 
