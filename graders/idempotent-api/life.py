@@ -105,8 +105,9 @@ class Life:
             answer = self.answered()
             if answer.status in FINISHED:
                 return answer
-            if answer.status not in AGAIN:
+            if answer.status not in {503, 504}:
                 self._accuse()
+            if answer.status not in AGAIN:
                 expected = "201 or 402, or 409, 503 or 504 until then"
                 fail(*self.answers[-2:], expected=expected, got=answer.line, why="The client only retries its payment.")
             if time.monotonic() > give_up:
@@ -157,7 +158,8 @@ class Life:
     def _listed(self) -> tuple[Listed, ...]:
         """The payments of the key's account that can be read."""
         answer = self.shop.list(account=self.payment.account).expect(200, "Payments can be read.")
-        return tuple(Listed(str(item["id"]), str(item["charge_id"])) for item in self.shop.items(answer))
+        mine = [item for item in self.shop.items(answer) if item["account"] == self.payment.account]
+        return tuple(Listed(str(item["id"]), str(item["charge_id"])) for item in mine)
 
     def _tell(self, verdict: Impossible) -> None:
         fail(*self.answers[-3:], expected="one payment for one key, in every answer and record", got=verdict.story,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vocabulary import CURRENCIES, Shop, must_be_first, must_replay
+from vocabulary import CURRENCIES, Shop, must_be_first, must_repeat, must_replay
 
 from labrunner.checks import fail
 
@@ -26,7 +26,7 @@ def test_other_payload(shop: Shop) -> None:
         got = f"{len(calls)} charge requests for the other payload"
         fail(first, expected="no charge request", got=got, why=CONFLICT)
     shop.must_be_charged_once(payment, first, why=CONFLICT)
-    must_replay(first, shop.expect(shop.pay(key, payment), 201, "The key still stands for its payment."))
+    must_repeat(first, shop.expect(shop.pay(key, payment), 201, "The key still stands for its payment."))
 
 
 def test_refused_is_not_used(shop: Shop) -> None:
