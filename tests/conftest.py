@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from labrunner.model.lab import Lab
 
-collect_ignore = ["pack", "solutions"]  # run by labrunner, in its own children
+collect_ignore = ["companion_pack", "pack", "solutions"]  # run by labrunner, in its own children
 
 PACK = Path(__file__).parent / "pack"
 

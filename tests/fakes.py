@@ -58,6 +58,9 @@ class FakeService:
     def limit(self) -> Reason | None:
         return self.starved_of
 
+    def memory(self) -> int | None:
+        return 1 << 20
+
     def log(self, since: float, until: float) -> tuple[str, ...]:
         return (f"{self.name} says",)
 

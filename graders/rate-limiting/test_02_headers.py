@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import cast
 
-import http_sf
-from vocabulary import Filled, Limiter, Policy, header, whole_number
+from vocabulary import FIELDS, Filled, Limiter, Policy, header, parameters, whole_number
 
 from labrunner.checks import GRANULARITY, Answer, fail, undecided, wait_until
 
 SOONEST = "A client that comes back when it was told to must be served, and must not wait longer than needed."
 PART_OVER = 0.15
 SECOND_OVER = 1.05
-FIELDS = "Clients read RateLimit fields before they run into the limit."
 
 
 @dataclass(frozen=True)
@@ -87,9 +84,9 @@ def test_policy_field(limiter: Limiter) -> None:
     policy, client = limiter.policy("policy-field"), limiter.new_client()
     filled = limiter.fill(policy, client)
     for answer in (filled.first, filled.last, limiter.deny(policy, client)):
-        parameters = _parameters(answer, "RateLimit-Policy", policy)
+        told = parameters(answer, "RateLimit-Policy", policy)
         wanted = {"q": policy.limit, "w": round(policy.window)}
-        got = {key: parameters.get(key) for key in wanted}
+        got = {key: told.get(key) for key in wanted}
         if got != wanted or not all(isinstance(value, int) for value in got.values()):
             shown = header(answer, "RateLimit-Policy", FIELDS)
             expected = f'RateLimit-Policy: "{policy.name}";q={wanted["q"]};w={wanted["w"]}'
@@ -112,8 +109,8 @@ def test_limit_field(limiter: Limiter) -> None:
 def _check_limit_field(policy: Policy, filled: Filled, answer: Answer, left: int) -> None:
     span = left_of_window(policy, filled, answer)
     low, high = max(1, math.ceil(span.least)), math.ceil(span.most)
-    parameters = _parameters(answer, "RateLimit", policy)
-    if parameters.get("r") != left or not _is_between(parameters.get("t"), low, high):
+    told = parameters(answer, "RateLimit", policy)
+    if told.get("r") != left or not _is_between(told.get("t"), low, high):
         shown = header(answer, "RateLimit", FIELDS)
         seconds = f"t={low}" if low == high else f"t from {low} to {high}"
         expected = f'RateLimit: "{policy.name}";r={left} and {seconds}'
@@ -122,17 +119,3 @@ def _check_limit_field(policy: Policy, filled: Filled, answer: Answer, left: int
 
 def _is_between(value: object, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def _parameters(answer: Answer, name: str, policy: Policy) -> dict[str, object]:
-    """Parameters of the policy's member of a structured field (RFC 9651)."""
-    value = header(answer, name, FIELDS)
-    try:
-        members = cast("list[tuple[object, dict[str, object]]]", http_sf.parse(value.encode("latin-1"), tltype="list"))
-    except ValueError as fault:
-        fail(answer, expected=f"{name} as a structured field", got=f"{name}: {value} ({fault})", why=FIELDS)
-    # A token, the name without quotes, is equal to the string but is none.
-    found = [parameters for item, parameters in members if isinstance(item, str) and item == policy.name]
-    if not found:
-        fail(answer, expected=f'{name}: "{policy.name}";...', got=f"{name}: {value}", why=FIELDS)
-    return found[0]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import random
 import string
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import urlencode
 
-from environment import PURPOSES, policy_name
+import http_sf
+from environment import ALL, policy_name
 
-from labrunner.checks import GRANULARITY, Answer, Client, Service, fail, undecided
+from labrunner.checks import GRANULARITY, Answer, Ask, Client, Service, burst, fail, quota, undecided
 
 PLAIN = string.ascii_letters + string.digits + "-._"
 ODD = PLAIN + "~!$'()*,;=:@\"\\#%&+/<>?[]^`{|}"
@@ -19,6 +22,7 @@ BORN_WITH = ("constructor", "__proto__")
 """Names under which a JavaScript object that should be empty finds something."""
 WITHIN = "A client within its limit is served."
 BEYOND = "A limit that lets one more through is no limit."
+FIELDS = "Clients read RateLimit fields before they run into the limit."
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,33 @@ class Policy:
 
     Attributes:
         window: seconds.
+        burst: of a token bucket; None for as many as the limit.
     """
 
     name: str
     limit: int
     window: float
+    algorithm: str = "fixed-window"
+    burst: int | None = None
+
+    @property
+    def quota(self) -> quota.Limit:
+        """As the quota oracle wants it."""
+        return quota.Limit(quota.Algorithm(self.algorithm), self.limit, self.window, self.burst)
+
+    @property
+    def capacity(self) -> int:
+        """K: the most units that can be had at once."""
+        return self.quota.capacity
+
+
+def policies(service: Service, purposes: Iterable[str]) -> dict[str, Policy]:
+    """The policies of a service, by the purposes for which its environment was made, in that order."""
+    tables = json.loads(service.env["POLICIES"])
+    return {
+        purpose: Policy(name, table["limit"], table["window_ms"] / 1000, table["algorithm"], table.get("burst"))
+        for purpose, (name, table) in zip(purposes, tables.items(), strict=True)
+    }
 
 
 @dataclass(frozen=True)
@@ -48,12 +74,8 @@ class Limiter:
     def __init__(self, service: Service, client: Client, rng: random.Random) -> None:
         self.client = client
         self._rng = rng
-        tables = json.loads(service.env["POLICIES"])
-        self._policies = {
-            purpose: Policy(name, table["limit"], table["window_ms"] / 1000)
-            for purpose, (name, table) in zip(PURPOSES, tables.items(), strict=True)
-        }
-        self._names = frozenset(tables)
+        self._policies = policies(service, ALL)
+        self._names = frozenset(policy.name for policy in self._policies.values())
         self._opened: dict[tuple[str, str], float] = {}
 
     def policy(self, purpose: str) -> Policy:
@@ -128,3 +150,37 @@ def header(answer: Answer, name: str, why: str) -> str:
     if value is None:
         fail(answer, expected=f"a header field {name}", got="none", why=why)
     return value
+
+
+def parameters(answer: Answer, name: str, policy: Policy) -> dict[str, object]:
+    """Parameters of the policy's member of a structured field (RFC 9651)."""
+    value = header(answer, name, FIELDS)
+    try:
+        members = cast("list[tuple[object, dict[str, object]]]", http_sf.parse(value.encode("latin-1"), tltype="list"))
+    except ValueError as fault:
+        fail(answer, expected=f"{name} as a structured field", got=f"{name}: {value} ({fault})", why=FIELDS)
+    # A token, the name without quotes, is equal to the string but is none.
+    found = [parameters for item, parameters in members if isinstance(item, str) and item == policy.name]
+    if not found:
+        fail(answer, expected=f'{name}: "{policy.name}";...', got=f"{name}: {value}", why=FIELDS)
+    return found[0]
+
+
+class Crowd:
+    """Many requests at once, of a service of the check's own."""
+
+    def __init__(self, service: Service, rng: random.Random) -> None:
+        self._service = service
+        self._rng = rng
+
+    def new_client(self, length: int = 12) -> str:
+        """A client id that nobody has used before."""
+        return "".join(self._rng.choices(PLAIN, k=length))
+
+    def ask(self, wanted: Sequence[tuple[Policy, str, int]]) -> list[Answer]:
+        """Ask for policy, client and cost each; the answers, in that order."""
+        asks = [
+            Ask(f"/resource/{policy.name}" + (f"?cost={cost}" if cost != 1 else ""), {"X-Client-Id": client})
+            for policy, client, cost in wanted
+        ]
+        return burst(self._service, asks)

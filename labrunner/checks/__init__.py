@@ -12,16 +12,19 @@ A check fails a solution only for what no correct solution can do under any sche
 the moment before it was sent and the moment after its answer was read (`Answer.sent`, `Answer.answered`).
 """
 
+from labrunner.checks.burst import Ask, burst
 from labrunner.checks.clock import GRANULARITY, wait, wait_until
 from labrunner.checks.companions import Companion, Companions
 from labrunner.checks.faults import Suffering, note_recovery
-from labrunner.checks.http import Answer, Client
+from labrunner.checks.http import Answer, Client, Unanswered
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
+from labrunner.rules import quota
 
 __all__ = [
     "GRANULARITY",
     "Answer",
+    "Ask",
     "Broken",
     "Client",
     "Companion",
@@ -32,10 +35,13 @@ __all__ = [
     "Service",
     "Services",
     "Suffering",
+    "Unanswered",
     "Undecided",
+    "burst",
     "exceeded",
     "fail",
     "note_recovery",
+    "quota",
     "undecided",
     "wait",
     "wait_until",

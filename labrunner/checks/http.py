@@ -6,6 +6,7 @@ import json
 import time
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -84,6 +85,18 @@ class Answer:
             fail(self, expected="a body that is JSON in UTF-8", got=f"{self.text!r} ({fault})", why=why)
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A request without a complete answer: carried out once or not at all, at any moment from its sending on (C-16)."""
+
+    exchange: Exchange
+
+    @property
+    def sent(self) -> float:
+        """Monotonic seconds right before it was sent."""
+        return self.exchange.sent
+
+
 class Fields:
     """The answer's header fields; names in any case."""
 
@@ -123,6 +136,14 @@ class Client:
     def get(self, target: str, *, headers: HeaderFields = (), deadline: float = DEADLINE) -> Answer:
         """`request` with GET."""
         return self.request("GET", target, headers=headers, deadline=deadline)
+
+    def attempt(self, target: str, *, headers: HeaderFields = (), deadline: float = DEADLINE) -> Answer | Unanswered:
+        """`get` where no answer is no verdict: of a service that is killed meanwhile nobody can expect one."""
+        try:
+            return self.get(target, headers=headers, deadline=deadline)
+        except (Exceeded, Broken) as fault:
+            self.close()
+            return Unanswered(fault.failure.exchanges[-1])
 
     def post(self, target: str, *, headers: HeaderFields = (), body: bytes = b"", deadline: float = DEADLINE) -> Answer:
         """`request` with POST."""

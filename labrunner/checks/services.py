@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from labrunner.checks.faults import Hurtable, timed_call
 from labrunner.checks.http import Client
+from labrunner.checks.verdicts import undecided
 
 if TYPE_CHECKING:
     from labrunner.checks.faults import Bench
@@ -31,22 +32,34 @@ class Service(Hurtable):
     Attributes:
         url: ``http://host:port``.
         env: the lab's variables in its environment.
+        user_agent: the client profile of this run.
     """
 
     def __init__(self, bench: Bench, name: str, url: str, env: dict[str, str], user_agent: str = "lab") -> None:
         super().__init__(bench, name)
-        self._user_agent = user_agent
+        self.user_agent = user_agent
         self.url = url
         self.env = env
 
     def client(self) -> Client:
         """A new recorded client, with a connection of its own."""
-        return Client(self.url, self.name, self._user_agent)
+        return Client(self.url, self.name, self.user_agent)
 
     def stop(self, within: float) -> Exit:
         """SIGTERM; after `within` seconds SIGKILL."""
         told = self._do("stop", within=within)
         return Exit(told["code"], told["seconds"])
+
+    def memory(self) -> int:
+        """Bytes of resident memory that its processes have together.
+
+        Raises:
+            Undecided: nobody can tell on this machine.
+        """
+        told: int | None = self._do("memory")["bytes"]
+        if told is None:
+            undecided("the memory of a process cannot be measured on this machine")
+        return told
 
 
 class Services:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labrunner.companions import redis
+from labrunner.companions import postgres, redis
 from labrunner.companions.hosted import FaultProxy, Hosted
 from labrunner.errors import EnvironmentProblem
 from labrunner.model.lab import BUILT_IN_COMPANIONS
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from labrunner.ports.companion import CompanionKind
 
 OWN_IMAGE = "python"
-_BUILT_IN: dict[str, Callable[[], CompanionKind]] = {"redis": redis.Redis}
-_LOOKS: dict[str, Callable[[], object]] = {"redis": redis.found}
+_BUILT_IN: dict[str, Callable[[], CompanionKind]] = {"redis": redis.Redis, "postgres": postgres.Postgres}
+_LOOKS: dict[str, Callable[[], object]] = {"redis": redis.found, "postgres": postgres.found}
 _VARIABLES = {"postgres": "DATABASE_URL"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -62,7 +63,7 @@ class Patient:
             if self._fault is not None:
                 raise CannotBeDone(f"'{self.target.name}' suffers already: {self._fault}; one fault at a time")
             self._fault = fault
-            self._timer = threading.Timer(fault.longest, self._undo)
+            self._timer = threading.Timer(fault.longest, self._expire)
             self._timer.daemon = True
             self._timer.start()
             try:
@@ -128,6 +129,11 @@ class Patient:
                 raise NotBack(self.target.name, within)
             time.sleep(PAUSE_SECONDS)
         return time.monotonic()
+
+    def _expire(self) -> None:
+        """Nobody has ended the fault in time; where the target is gone by now, so is the fault."""
+        with contextlib.suppress(Exception):
+            self._undo()
 
     def _undo(self) -> None:
         with self._lock:

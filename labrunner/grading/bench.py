@@ -132,6 +132,8 @@ class OwnServices:
             case "stop":
                 end = self.services[name].stop(min(float(arguments["within"]), LONGEST_STOP))
                 return {"code": end.code, "seconds": end.seconds}
+            case "memory":
+                return {"bytes": self.services[name].memory()}
             case "kill":
                 patient.kill()
             case "restart":

@@ -21,6 +21,7 @@ class Place:
         folder: its own, and the only one that it may write to.
         in_container: whether it runs in the image of its kind, or with what this machine has.
         user: uid that it will run as when that is not our own.
+        cache: a folder for what is made once and used by many; outside of containers only.
         control: where its control channel is: a path of a Unix socket, or ``host:port``; empty for none.
         token: what a request over that channel must bear.
     """
@@ -30,6 +31,7 @@ class Place:
     folder: str
     in_container: bool
     user: int | None = None
+    cache: str = ""
     control: str = ""
     token: str = ""
 

@@ -58,6 +58,9 @@ class Service(Target, Protocol):
             NotStarted: it ended, or the deadline passed; the failure says which, and how.
         """
 
+    def memory(self) -> int | None:
+        """Bytes of resident memory that all its processes have together; None where nobody can tell."""
+
     def limit(self) -> Reason | None:
         """The resource limit (OOM, PIDS, DISK_FULL) that it ran into since its start; None where nothing is known."""
 

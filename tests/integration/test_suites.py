@@ -214,10 +214,10 @@ def test_what_a_check_asks_for_is_carried_out(suite: PytestSuite) -> None:
 
     def answer(action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         asked.append((action, arguments))
-        return {"name": "own-1", "url": "http://127.0.0.1:9"}
+        return {"started": [{"name": "own-1", "url": "http://127.0.0.1:9"}]}
 
     assert _run(suite, "starts", bench=Bench(answer)).sight is Sight.PASSED
-    assert asked == [("start", {"env": {"WORD": "hello"}})]
+    assert asked == [("start", {"envs": [{"WORD": "hello"}], "behind_proxy": False})]
 
 
 @pytest.mark.parametrize("deadline, sight", [(None, Sight.FAILED), (2.0, Sight.EXCEEDED)])

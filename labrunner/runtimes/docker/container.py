@@ -126,9 +126,17 @@ class Container(DockerContainer):
                     raise
 
     def pause(self) -> None:
-        """Freeze every process of it at once; returns when they are."""
-        with told():
-            self._engine.api.pause(self.id)
+        """Freeze every process of it at once; returns when they are. What a busy kernel cannot freeze is tried again."""
+        for attempt in range(TRIES):
+            with told():
+                try:
+                    self._engine.api.pause(self.id)
+                except docker.errors.APIError as fault:
+                    if "unable to freeze" not in explanation(fault) or attempt == TRIES - 1:
+                        raise
+                else:
+                    return
+            time.sleep(0.05 * 2**attempt)
 
     def unpause(self) -> None:
         """Undo `pause`; nothing happens to one that is not paused."""
@@ -171,6 +179,15 @@ class Container(DockerContainer):
                 return found
             time.sleep(0.02)
         raise EnvironmentProblem("The Docker engine published no port of a container.", "See the engine's log.")
+
+    def resident(self) -> int | None:
+        """Bytes of memory that are no file's, as its cgroup counts them; None when the engine does not tell."""
+        with told():
+            # At once: without one_shot the engine waits a second for a second sample, to tell the use of CPU.
+            seen = self._engine.api.stats(self.id, stream=False, one_shot=True)
+        counted = seen.get("memory_stats", {}).get("stats", {})
+        value = counted.get("anon", counted.get("total_rss", counted.get("rss")))
+        return int(value) if value else None
 
     def run_inside(self, command: Sequence[str]) -> str:
         """What a short command inside writes; empty when it cannot be run (best effort, for diagnosis)."""

@@ -58,6 +58,7 @@ RECIPES = {
         Recipe("go"),
         Recipe("forwarder"),
         Recipe("redis"),
+        Recipe("postgres"),
     )
 }
 

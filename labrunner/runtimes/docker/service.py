@@ -152,6 +152,9 @@ class DockerService(Tenant):
     def limit(self) -> Reason | None:
         return self._life.limit()
 
+    def memory(self) -> int | None:
+        return self._life.container.resident()
+
     def stop(self, within: float) -> Exit:
         began = time.monotonic()
         if self._life.exit_code is None:

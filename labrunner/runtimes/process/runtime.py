@@ -115,7 +115,9 @@ class ProcessRuntime:
         folder.chmod(0o700)
         _give(user, folder)
         channel = Channel(secrets.token_hex(16), folder / CONTROL) if kind.is_controlled else None
-        place = Place(HOST, port, str(folder), in_container=False, user=user,
+        cache = self._cache / "companions"
+        cache.mkdir(parents=True, exist_ok=True)
+        place = Place(HOST, port, str(folder), in_container=False, user=user, cache=str(cache),
                       control=CONTROL if channel else "", token=channel.token if channel else "")  # fmt: skip
         try:
             program = kind.program(place)

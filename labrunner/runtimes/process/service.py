@@ -12,7 +12,7 @@ from labrunner.ports.runtime import Exit, NotStarted
 from labrunner.runtimes import readiness
 from labrunner.runtimes.process.listening import listeners
 from labrunner.runtimes.process.program import LOG_LAG, NotExecutable, ProcessProgram
-from labrunner.runtimes.process.tree import descendants
+from labrunner.runtimes.process.tree import descendants, resident
 
 if TYPE_CHECKING:
     from labrunner.model.lab import ServiceSpec
@@ -68,6 +68,9 @@ class ProcessService(ProcessProgram):
 
     def limit(self) -> Reason | None:
         return None
+
+    def memory(self) -> int | None:
+        return resident(descendants(self._supervised.pid))
 
     def stop(self, within: float) -> Exit:
         began = time.monotonic()

@@ -5,7 +5,12 @@ Imported by the supervisor too, which runs as a bare script: standard library on
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PROC = Path("/proc")
 
@@ -29,6 +34,17 @@ def _children(pid: int) -> list[int]:
     except (OSError, ValueError):
         pass
     return children
+
+
+def resident(pids: Iterable[int]) -> int | None:
+    """Bytes of resident memory of these processes together, shared pages counted for each; None when nobody can tell."""
+    pages = 0
+    for pid in pids:
+        try:
+            pages += int((PROC / str(pid) / "statm").read_text().split()[1])
+        except (OSError, IndexError):
+            continue
+    return pages * os.sysconf("SC_PAGE_SIZE") or None
 
 
 def state(pid: int) -> str:

@@ -2,11 +2,13 @@
 
 package main
 
-// Policy is one entry of POLICIES.
+// Policy is one entry of POLICIES (`lab spec RL-2`). What it leaves out is 0 or "" here.
 type Policy struct {
-	Algorithm string `json:"algorithm"`
-	Limit     int    `json:"limit"`
-	WindowMs  int64  `json:"window_ms"`
+	Algorithm      string `json:"algorithm"`
+	Limit          int    `json:"limit"`
+	WindowMs       int64  `json:"window_ms"`
+	Burst          int    `json:"burst"`
+	OnStoreFailure string `json:"on_store_failure"`
 }
 
 // Limiter decides. Its policies are what POLICIES says, by their names.
@@ -26,4 +28,11 @@ func NewLimiter(policies map[string]Policy) *Limiter {
 // of them write to ends the program.
 func (l *Limiter) Decide(policy, client string, cost int) bool {
 	panic(NotImplemented("Limiter.Decide() in limiter.go"))
+}
+
+// Tracked says for how many pairs of policy and client there is state in this process.
+//
+// TODO, in the stage `memory` (`lab spec RL-17`): forget pairs whose state is that of a pair never seen.
+func (l *Limiter) Tracked() int {
+	panic(NotImplemented("Limiter.Tracked() in limiter.go"))
 }

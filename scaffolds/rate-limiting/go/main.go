@@ -10,6 +10,7 @@ import (
 	"strings"
 )
 
+// From the stage `shared` on REDIS_URL may be set, and then state is in Redis: redis.go is for that.
 var limiter = NewLimiter(policies())
 
 func main() {
@@ -31,6 +32,9 @@ func policies() map[string]Policy {
 func route(request Request) Response {
 	if request.Path == "/healthz" {
 		return Response{Status: 200, Content: map[string]string{"status": "ok"}}
+	}
+	if request.Path == "/stats" {
+		return Response{Status: 200, Content: map[string]int{"tracked_clients": limiter.Tracked()}}
 	}
 	if policy, found := strings.CutPrefix(request.Path, "/resource/"); found {
 		return resource(request, policy)

@@ -11,6 +11,7 @@ import os
 from http_plumbing import Request, Response, problem, serve
 from limiter import Limiter
 
+# From the stage `shared` on REDIS_URL may be set, and then state is in Redis: redis_client.py is for that.
 limiter = Limiter(json.loads(os.environ.get("POLICIES", "{}")))
 
 
@@ -18,6 +19,8 @@ def route(request: Request) -> Response:
     """Find what answers a request."""
     if request.path == "/healthz":
         return Response(200, {"status": "ok"})
+    if request.path == "/stats":
+        return Response(200, {"tracked_clients": limiter.tracked()})
     if request.path.startswith("/resource/"):
         return resource(request, request.path.removeprefix("/resource/"))
     return problem(404, "unknown path")

@@ -2,11 +2,13 @@
 
 import { NotImplemented } from "./http_plumbing.ts";
 
-/** One entry of POLICIES. */
+/** One entry of POLICIES (`lab spec RL-2`). */
 export type Policy = {
-  algorithm: string;
+  algorithm: "fixed-window" | "sliding-window" | "token-bucket";
   limit: number;
   window_ms: number;
+  burst?: number;
+  on_store_failure?: "open" | "closed";
 };
 
 /** Decides. `policies` is what POLICIES says, by the policies' names. */
@@ -25,5 +27,14 @@ export class Limiter {
    */
   decide(policy: string, client: string, cost: number): boolean {
     throw new NotImplemented("Limiter.decide() in limiter.ts");
+  }
+
+  /**
+   * For how many pairs of policy and client there is state in this process.
+   *
+   * TODO, in the stage `memory` (`lab spec RL-17`): forget pairs whose state is that of a pair never seen.
+   */
+  tracked(): number {
+    throw new NotImplemented("Limiter.tracked() in limiter.ts");
   }
 }

@@ -12,12 +12,16 @@
 import { NotImplemented, problem, serve, type Request, type Response } from "./http_plumbing.ts";
 import { Limiter } from "./limiter.ts";
 
+// From the stage `shared` on REDIS_URL may be set, and then state is in Redis: redis_client.ts is for that.
 const limiter = new Limiter(new Map(Object.entries(JSON.parse(process.env.POLICIES ?? "{}"))));
 
 /** Find what answers a request. It may be an async function too. */
 function route(request: Request): Response {
   if (request.path === "/healthz") {
     return { status: 200, content: { status: "ok" } };
+  }
+  if (request.path === "/stats") {
+    return { status: 200, content: { tracked_clients: limiter.tracked() } };
   }
   if (request.path.startsWith("/resource/")) {
     return resource(request, request.path.slice("/resource/".length));

@@ -77,6 +77,9 @@ def test_a_manifest_is_read_as_it_is_written(pack: Path) -> None:
         ('visibility = "hidden"', 'visibility = "secret"', 41, "must be one of open, hidden"),
         ("points = 1", "points = 1\npoitns = 2", 24, "unknown key 'poitns'"),
         ("[service]", "[service]\nport = 80", 11, "unknown key 'port'"),
+        ("[service]", '[service]\ncompanions = "redis"', 11, "'companions' must be"),
+        ("[service]", '[service]\ncompanions = ["../redis"]', 11, "'../redis' is no name of a companion"),
+        ("[service]", '[service]\nshared_companions = ["redis"]', 11, "'redis' is not among the companions"),
         ("hours = 1", "hours = 1\nhours = 2", 7, "not valid TOML"),
         ("hours = 1", "hours = " + "[" * 5000, 6, "nested too deeply"),
     ],
@@ -118,3 +121,20 @@ def test_a_manifest_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "labs" / "x" / "lab.toml").mkdir(parents=True)
     with pytest.raises(LabInvalid, match="cannot be read: Is a directory"):
         manifest.read(tmp_path, "p", "x")
+
+
+def test_a_companion_is_built_in_or_has_a_file(pack: Path, tmp_path: Path) -> None:
+    """Where there is a grader: a pack without one still lets learners start and read."""
+    root = tmp_path / "pack"
+    shutil.copytree(pack, root)
+    path = root / "labs" / "greeter" / "lab.toml"
+    named = 'companions = ["redis", "odd-origin"]'
+    path.write_text(path.read_text(encoding="utf-8").replace("[service]", f"[service]\n{named}"), encoding="utf-8")
+    with pytest.raises(LabInvalid, match=r"lab\.toml:11: unknown companion 'odd-origin'") as caught:
+        manifest.read(root, "pack", "greeter")
+    assert "graders/greeter/companions/odd_origin.py" in caught.value.hint
+    (root / "graders/greeter/companions").mkdir()
+    (root / "graders/greeter/companions/odd_origin.py").touch()
+    assert manifest.read(root, "pack", "greeter").service.companions == ("redis", "odd-origin")
+    shutil.rmtree(root / "graders")
+    assert manifest.read(root, "pack", "greeter").service.companions == ("redis", "odd-origin")

@@ -347,10 +347,10 @@ def test_a_checks_own_services_end_with_it(tmp_path: Path) -> None:
     """And the shared one is nobody's to hurt."""
 
     def own(this: Try) -> Attempt:
-        told = this.bench.call("start", {"env": {"A": "1"}})
-        for action in ("pause", "resume", "kill", "restart"):
+        (told,) = this.bench.call("start", {"envs": [{"A": "1"}]})["started"]
+        for action in ("pause", "heal", "kill", "restart"):
             this.bench.call(action, {"service": told["name"]})
-        with pytest.raises(LookupError, match="only a service that the check itself started"):
+        with pytest.raises(LookupError, match="only what the check itself started"):
             this.bench.call("kill", {"service": "service"})
         with pytest.raises(LookupError, match="nobody can"):
             this.bench.call("explode", {"service": told["name"]})
@@ -366,9 +366,9 @@ def test_a_check_may_not_start_services_without_end(tmp_path: Path) -> None:
 
     def greedy(this: Try) -> Attempt:
         for _ in range(8):
-            this.bench.call("start", {"env": {}})
+            this.bench.call("start", {"envs": [{}]})
         with pytest.raises(LookupError, match="not more"):
-            this.bench.call("start", {"env": {}})
+            this.bench.call("start", {"envs": [{}]})
         return attempt(Sight.PASSED)
 
     run = Run(tmp_path, GOOD | {"three/d": greedy})

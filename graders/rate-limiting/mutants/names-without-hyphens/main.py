@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import re
 
-from answers import admitted, denied
+from answers import admitted, denied, undecided
 from asking import Refusal, read
 from http_plumbing import Request, Response, problem, serve
-from limiter import Limiter
+from memory import Memory
 from policies import parse
+from redis_client import Redis
+from shared import Shared, StoreFailure
 
 policies = parse(os.environ["POLICIES"])
-limiter = Limiter()
+limiter = Shared(Redis(os.environ["REDIS_URL"])) if "REDIS_URL" in os.environ else Memory()
 
 
 def route(request: Request) -> Response:
     """Find what answers a request."""
     if request.path == "/healthz":
         return Response(200, {"status": "ok"})
+    if request.path == "/stats":
+        return Response(200, {"tracked_clients": limiter.tracked()})
     if found := re.fullmatch(r"/resource/(\w+)", request.path):
         return resource(request, found[1])
     return problem(404, "unknown path")
@@ -30,7 +34,10 @@ def resource(request: Request, name: str) -> Response:
         asked = read(request, name, policies)
     except Refusal as refusal:
         return problem(refusal.status, refusal.title)
-    decision = limiter.decide(asked.policy, asked.client, asked.cost)
+    try:
+        decision = limiter.decide(asked.policy, asked.client, asked.cost)
+    except StoreFailure:
+        return undecided(asked)
     return admitted(asked, decision) if decision.is_admitted else denied(asked, decision)
 
 

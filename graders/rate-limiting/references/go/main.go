@@ -7,10 +7,16 @@ import (
 	"strings"
 )
 
+// Limiter decides. With an error nothing was decided, or nobody knows.
+type Limiter interface {
+	Decide(policy Policy, client string, cost int) (Decision, error)
+	Tracked() int
+}
+
 // Service is the limiter with its policies.
 type Service struct {
 	policies map[string]Policy
-	limiter  *Limiter
+	limiter  Limiter
 }
 
 func main() {
@@ -18,14 +24,30 @@ func main() {
 	if err != nil {
 		log.Fatalf("POLICIES: %v", err)
 	}
-	service := Service{policies, NewLimiter()}
+	service := Service{policies, newLimiter()}
 	serve(service.route)
+}
+
+// newLimiter shares its state when there is where.
+func newLimiter() Limiter {
+	location := os.Getenv("REDIS_URL")
+	if location == "" {
+		return NewMemory()
+	}
+	redis, err := NewRedis(location)
+	if err != nil {
+		log.Fatalf("REDIS_URL: %v", err)
+	}
+	return NewShared(redis)
 }
 
 // route finds what answers a request.
 func (s Service) route(request Request) Response {
-	if request.Path == "/healthz" {
+	switch request.Path {
+	case "/healthz":
 		return Response{Status: 200, Content: map[string]string{"status": "ok"}}
+	case "/stats":
+		return Response{Status: 200, Content: map[string]int{"tracked_clients": s.limiter.Tracked()}}
 	}
 	if name, found := strings.CutPrefix(request.Path, "/resource/"); found {
 		return s.resource(request, name)
@@ -39,9 +61,13 @@ func (s Service) resource(request Request, name string) Response {
 	if refusal != nil {
 		return problem(refusal.Status, refusal.Title, nil, nil)
 	}
-	decision := s.limiter.Decide(asked.Policy, asked.Client, asked.Cost)
-	if decision.IsAdmitted {
+	decision, err := s.limiter.Decide(asked.Policy, asked.Client, asked.Cost)
+	switch {
+	case err != nil:
+		return undecided(asked)
+	case decision.IsAdmitted:
 		return admitted(asked, decision)
+	default:
+		return denied(asked, decision)
 	}
-	return denied(asked, decision)
 }

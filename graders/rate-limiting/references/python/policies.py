@@ -14,16 +14,32 @@ class Policy:
     algorithm: str
     limit: int
     window_ms: int
+    burst: int
+    on_store_failure: str
 
     @property
     def capacity(self) -> int:
         """The most units that could ever be had at once."""
-        return self.limit
+        return self.burst if self.algorithm == "token-bucket" else self.limit
+
+    @property
+    def window_us(self) -> int:
+        """The window in microseconds, in which time is counted everywhere."""
+        return self.window_ms * 1000
+
+    @property
+    def fills_in_us(self) -> int:
+        """How long all of the capacity takes to come back: the window, or the time in which an empty bucket fills."""
+        return -(-self.capacity * self.window_us // self.limit) if self.algorithm == "token-bucket" else self.window_us
 
 
 def parse(text: str) -> dict[str, Policy]:
     """Policies by their name."""
-    tables = json.loads(text)
-    return {
-        name: Policy(name, table["algorithm"], table["limit"], table["window_ms"]) for name, table in tables.items()
-    }
+    return {name: read(name, table) for name, table in json.loads(text).items()}
+
+
+def read(name: str, table: dict) -> Policy:
+    """One policy, with what it leaves out."""
+    limit = table["limit"]
+    failure = table.get("on_store_failure", "closed")
+    return Policy(name, table["algorithm"], limit, table["window_ms"], table.get("burst", limit), failure)

@@ -1,0 +1,38 @@
+"""A fixed window, opened by the first request that is admitted."""
+
+from __future__ import annotations
+
+import time
+
+from decision import Decision
+from policies import Policy
+
+
+class FixedWindow:
+    """One pair's window."""
+
+    __slots__ = ("opened_at", "policy", "used")
+
+    def __init__(self, policy: Policy, now: int) -> None:
+        self.policy = policy
+        self.opened_at = self.aligned(now)
+        self.used = 0
+
+    def decide(self, cost: int, now: int) -> Decision:
+        """Admit `cost` units now, or not at all. A denied request finds a window that is open, and leaves it so."""
+        if now >= self.idle_at:
+            self.opened_at, self.used = self.aligned(now), 0
+        is_admitted = self.used + cost <= self.policy.limit
+        if is_admitted:
+            self.used += cost
+        left = self.idle_at - now
+        return Decision(is_admitted, self.policy.limit - self.used, 0 if is_admitted else left, left)
+
+    def aligned(self, now: int) -> int:
+        """The last multiple of the window, by the clock on the wall."""
+        return now - time.time_ns() // 1000 % self.policy.window_us
+
+    @property
+    def idle_at(self) -> int:
+        """When the window is over."""
+        return self.opened_at + self.policy.window_us

@@ -1,0 +1,114 @@
+"""One pair whose requests are all remembered, and judged together by the quota oracle."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from vocabulary import FIELDS, Limiter, Policy, header, parameters, whole_number
+
+from labrunner.checks import Answer, fail, quota, undecided, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SHOWN = 12
+"""Exchanges of a proof that are shown: more tell nobody more."""
+DECISION = frozenset[str]()
+LEFT = frozenset({"remaining"})
+WAIT = frozenset({"retry_after_ms"})
+RESET = frozenset({"remaining", "reset"})
+
+
+class Pair:
+    """A client of its own under one policy.
+
+    Attributes:
+        answers: all answers so far.
+    """
+
+    def __init__(self, limiter: Limiter, policy: Policy) -> None:
+        self._limiter = limiter
+        self._client = limiter.new_client()
+        self.policy = policy
+        self.answers: list[Answer] = []
+        self._costs: list[int] = []
+
+    def ask(self, cost: int = 1) -> Answer:
+        """One request."""
+        answer = self._limiter.ask(self.policy, self._client, None if cost == 1 else cost)
+        if answer.status not in {200, 429}:
+            why = "A client within its limit is served, one beyond it is denied."
+            fail(answer, expected="200 or 429", got=answer.line, why=why)
+        self.answers.append(answer)
+        self._costs.append(cost)
+        return answer
+
+    def ask_each(self, *costs: int) -> list[Answer]:
+        """One request after the other, without a pause."""
+        return [self.ask(cost) for cost in costs]
+
+    def probe(self, until: float, pause: float, cost: int = 1) -> None:
+        """One request after every pause, up to the monotonic moment `until`."""
+        while self.answers[-1].answered + pause < until:
+            wait_until(self.answers[-1].answered + pause)
+            self.ask(cost)
+
+    def settle(self, why: str, judged: frozenset[str] = DECISION, telling: Sequence[int] = ()) -> None:
+        """Fail the check if no correct service can have answered so; say undecided when the oracle cannot tell.
+
+        Args:
+            why: why it matters.
+            judged: what of the answers is judged beside the decisions: members of `Decision`.
+            telling: indices of answers on which the check turns: were one of them the other way round (200 for 429,
+                429 for 200) the oracle would have to object, or else the machine was too slow for this plan.
+        """
+        history = [_decision(self.policy, *each, judged) for each in zip(self.answers, self._costs, strict=True)]
+        judgement = quota.judge(self.policy.quota, history)
+        if judgement.verdict is quota.Verdict.IMPOSSIBLE:
+            told = [self.answers[index] for index in judgement.telling]
+            fail(*told[-SHOWN:], expected=judgement.expected, got=judgement.got, why=why)
+        if judgement.verdict is quota.Verdict.UNKNOWN:
+            undecided("the search for a placement of these requests was given up")
+        bare = [dataclasses.replace(one, remaining=None, retry_after_ms=None, reset=None) for one in history]
+        for index in telling:
+            other = list(bare)
+            other[index] = _reversed(other[index])
+            if quota.judge(self.policy.quota, other).verdict is not quota.Verdict.IMPOSSIBLE:
+                undecided("a request was answered too late to tell anything")
+
+
+def _reversed(decision: quota.Decision) -> quota.Decision:
+    was_admitted = decision.answer is quota.Answered.ADMITTED
+    return dataclasses.replace(decision, answer=quota.Answered.DENIED if was_admitted else quota.Answered.ADMITTED)
+
+
+def _decision(policy: Policy, answer: Answer, cost: int, judged: frozenset[str]) -> quota.Decision:
+    is_admitted = answer.status == 200
+    left = reset = None
+    if "reset" in judged or ("remaining" in judged and not is_admitted):
+        left, reset = limit_field(answer, policy)
+    elif "remaining" in judged:
+        left = whole_number(answer, "remaining", "A client plans with what is left.")
+    wait = None
+    if "retry_after_ms" in judged and not is_admitted:
+        wait = whole_number(answer, "retry_after_ms", "A client comes back when it was told to.")
+    return quota.Decision(
+        answer.sent,
+        answer.answered,
+        cost,
+        quota.Answered.ADMITTED if is_admitted else quota.Answered.DENIED,
+        left,
+        wait,
+        reset if "reset" in judged else None,
+    )
+
+
+def limit_field(answer: Answer, policy: Policy) -> tuple[int, int]:
+    """``r`` and ``t`` of the field RateLimit."""
+    told = parameters(answer, "RateLimit", policy)
+    left, reset = told.get("r"), told.get("t")
+    if not isinstance(left, int) or not isinstance(reset, int):
+        got = f"RateLimit: {header(answer, 'RateLimit', FIELDS)}"
+        fail(answer, expected="whole numbers for r and t", got=got, why=FIELDS)
+    return left, reset
