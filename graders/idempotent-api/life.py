@@ -157,7 +157,7 @@ class Life:
 
     def _listed(self) -> tuple[Listed, ...]:
         """The payments of the key's account that can be read."""
-        answer = self.shop.list(account=self.payment.account).expect(200, "Payments can be read.")
+        answer = self.shop.page(account=self.payment.account).expect(200, "Payments can be read.")
         mine = [item for item in self.shop.items(answer) if item["account"] == self.payment.account]
         return tuple(Listed(str(item["id"]), str(item["charge_id"])) for item in mine)
 

@@ -16,6 +16,7 @@ VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != '"')
 def test_same_answer(shop: Shop) -> None:
     """IA-10: a finished key gives its answer again, without asking the ledger."""
     key, payment, first = shop.paid()
+    again = first
     for _ in range(3):
         again = shop.twin().pay(key, payment)
         if again.status not in {503, 504}:

@@ -30,7 +30,7 @@ def follow(shop: Shop, first: Answer, **parameters: str | int) -> list[dict[str,
     found, answer = shop.items(first), first
     pages = 1
     while (cursor := member(answer, "next", PAGES)) is not None:
-        answer = shop.list(cursor=cursor, **parameters).expect(200, PAGES)
+        answer = shop.page(cursor=cursor, **parameters).expect(200, PAGES)
         found += shop.items(answer)
         pages += 1
         if pages > MOST_PAGES:
@@ -59,10 +59,10 @@ def must_be(answer: Answer, got: list[dict[str, Any]], wanted: list[dict[str, An
 
 def test_newest_first(shop: Shop) -> None:
     """IA-19: the tenant's payments, as they were answered, the newest first."""
-    if shop.items(empty := shop.list().expect(200, "A list may be empty.")) or member(empty, "next", PAGES) is not None:
+    if shop.items(empty := shop.page().expect(200, "A list may be empty.")) or member(empty, "next", PAGES) is not None:
         fail(empty, expected="no items, and next: null", got=empty.text, why="Nothing was paid yet.")
     paid = pay(shop, 5)
-    answer = shop.list().expect(200, NEWEST_FIRST)
+    answer = shop.page().expect(200, NEWEST_FIRST)
     must_be(answer, shop.items(answer), paid, NEWEST_FIRST)
 
 
@@ -74,9 +74,9 @@ def test_one_account(shop: Shop) -> None:
         pay(shop, 1, other)
         paid = pay(shop, 1, mine) + paid
     why = "Who asks for one account wants to see that one."
-    answer = shop.list(account=mine).expect(200, why)
+    answer = shop.page(account=mine).expect(200, why)
     must_be(answer, shop.items(answer), paid, why)
-    first = shop.list(account=mine, limit=2).expect(200, why)
+    first = shop.page(account=mine, limit=2).expect(200, why)
     must_be(first, follow(shop, first, account=mine, limit=2), paid, PAGES)
 
 
@@ -84,40 +84,40 @@ def test_limits(shop: Shop) -> None:
     """IA-19: a page has as many payments as were asked for, 20 unless said otherwise."""
     paid = pay(shop, DEFAULT_LIMIT + 2)
     for parameters, count in (({}, DEFAULT_LIMIT), ({"limit": 1}, 1), ({"limit": 100}, DEFAULT_LIMIT + 2)):
-        answer = shop.list(**parameters).expect(200, "A limit from 1 to 100 is allowed.")
+        answer = shop.page(**parameters).expect(200, "A limit from 1 to 100 is allowed.")
         must_be(answer, shop.items(answer), paid[:count], f"This page has {count} payments.")
         is_last = member(answer, "next", PAGES) is None
         if is_last != (count == len(paid)):
             expected = "next: null, for nothing is left" if count == len(paid) else "a cursor as next, for more is left"
             fail(answer, expected=expected, got="null" if is_last else "a cursor", why=PAGES)
-    exact = shop.list(limit=DEFAULT_LIMIT + 2).expect(200, PAGES)
+    exact = shop.page(limit=DEFAULT_LIMIT + 2).expect(200, PAGES)
     must_be(exact, follow(shop, exact, limit=DEFAULT_LIMIT + 2), paid, PAGES)
 
 
 def test_bad_parameters(shop: Shop) -> None:
     """IA-19: an invalid limit or cursor is refused."""
     for limit in ("0", "101", "-1", "ten", "2.5"):
-        shop.list(limit=limit).expect(400, why="A limit is a whole number from 1 to 100.")
+        shop.page(limit=limit).expect(400, why="A limit is a whole number from 1 to 100.")
     for cursor in ("!", "nonsense", shop.new_key(40)):
-        shop.list(cursor=cursor).expect(400, why="No page ever gave this cursor.")
+        shop.page(cursor=cursor).expect(400, why="No page ever gave this cursor.")
 
 
 def test_pages(shop: Shop) -> None:
     """IA-20: following next shows every payment exactly once, with any limit."""
     paid = pay(shop, 9)
     for limit in (1, 2, 4):
-        first = shop.list(limit=limit).expect(200, PAGES)
+        first = shop.page(limit=limit).expect(200, PAGES)
         must_be(first, follow(shop, first, limit=limit), paid, PAGES)
 
 
 def test_stable_pages(shop: Shop) -> None:
     """IA-20: payments that come meanwhile move nothing."""
     paid = pay(shop, 8)
-    answer = shop.list(limit=3).expect(200, PAGES)
+    answer = shop.page(limit=3).expect(200, PAGES)
     found = shop.items(answer)
     while (cursor := member(answer, "next", PAGES)) is not None and len(found) < 60:
         pay(shop, shop.rng.randint(1, 3))
-        answer = shop.list(limit=3, cursor=cursor).expect(200, PAGES)
+        answer = shop.page(limit=3, cursor=cursor).expect(200, PAGES)
         found += shop.items(answer)
     ids = [item.get("id") for item in found]
     if repeated := [identity for identity in ids if ids.count(identity) > 1]:
@@ -131,16 +131,16 @@ def test_pages_after_restart(services: Services, bank: Bank, shop: Shop) -> None
     """IA-19, IA-20: order and cursors outlive a restart."""
     own = Shop(services.start(), bank, shop.rng)
     paid = pay(own, 6)
-    first = own.list(limit=2).expect(200, PAGES)
+    first = own.page(limit=2).expect(200, PAGES)
     cursor = member(first, "next", PAGES)
     own.service.stop(within=STOP_SECONDS)
     own.service.restart()
     own.reconnect()
     why = "A restart is nothing that a client should notice: payments, their order and cursors stay."
-    answer = own.list().expect(200, why)
+    answer = own.page().expect(200, why)
     must_be(answer, own.items(answer), paid, why)
-    rest = own.list(limit=2, cursor=str(cursor)).expect(200, why)
+    rest = own.page(limit=2, cursor=str(cursor)).expect(200, why)
     must_be(rest, own.items(first) + follow(own, rest, limit=2), paid, why)
     newer = pay(own, 1)
-    answer = own.list().expect(200, why)
+    answer = own.page().expect(200, why)
     must_be(answer, own.items(answer), newer + paid, why)

@@ -32,7 +32,7 @@ def test_no_payment_of_declined(shop: Shop) -> None:
     life = Life(shop)
     shop.bank.plan(life.payment.account, [{"answer": "declined"}])
     declined = shop.expect(life.answered(), 402, DECLINED)
-    answer = shop.list(account=life.payment.account).expect(200, "Payments can be read.")
+    answer = shop.page(account=life.payment.account).expect(200, "Payments can be read.")
     if shop.items(answer):
         fail(declined, answer, expected="no items", got=answer.text, why="Only succeeded payments exist.")
 

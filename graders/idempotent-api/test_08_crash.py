@@ -46,7 +46,7 @@ def test_finished_survives(mortal: Shop) -> None:
                 fail(first, read, expected="the object of the 201", got=read.text, why=SURVIVES)
     for life in lives:
         life.audit()
-    listed = mortal.list().expect(200, SURVIVES)
+    listed = mortal.page().expect(200, SURVIVES)
     wanted = [first.json(SURVIVES)["id"] for first in reversed(firsts) if first.status == 201]
     if (got := [item["id"] for item in mortal.items(listed)]) != wanted:
         fail(listed, expected=f"the payments {wanted}, the newest first", got=f"{got}", why=SURVIVES)

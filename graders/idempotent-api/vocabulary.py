@@ -114,7 +114,7 @@ class Shop:
         """A GET by this tenant."""
         return self.client.get(target, headers={"Authorization": f"Bearer {tenant or self.tenant}"})
 
-    def list(self, **parameters: str | int) -> Answer:
+    def page(self, **parameters: str | int) -> Answer:
         """``GET /payments``."""
         return self.get("/payments" + (f"?{urlencode(parameters)}" if parameters else ""))
 
