@@ -40,7 +40,7 @@ def test_graceful_stop(services: Services, bank: Bank, shop: Shop) -> None:
     paying.start()
     bank.reached(payment.account, "acted")
     end = own.service.stop(within=STOP_SECONDS)
-    paying.join(STOP_SECONDS)
+    paying.join()
     why = "Every deployment ends with SIGTERM; a service that must be killed, or drops what it began, loses payments."
     if end.code is None:
         expected = f"an end within {STOP_SECONDS:.0f} s of SIGTERM"

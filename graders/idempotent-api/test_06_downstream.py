@@ -42,7 +42,7 @@ def test_unavailable(shop: Shop) -> None:
     life = Life(shop)
     shop.bank.plan(life.payment.account, [{"answer": "unavailable"}] * 2)
     for _ in range(2):
-        life.answered().expect(503, NOT_NOW)
+        shop.expect(life.answered(), 503, NOT_NOW)
     answer = shop.expect(life.answered(), 201, NOT_NOW)
     must_be_first(answer)
     life.audit()
@@ -52,7 +52,7 @@ def test_unavailable_frees_the_key(shop: Shop) -> None:
     """IA-13: after 503 the key may stand for another payload."""
     key, refused, other = shop.new_key(), shop.new_payment(), shop.new_payment()
     shop.bank.plan(refused.account, [{"answer": "unavailable"}])
-    shop.pay(key, refused).expect(503, NOT_NOW)
+    shop.expect(shop.pay(key, refused), 503, NOT_NOW)
     answer = shop.succeed(key, other, why=NOT_NOW)
     must_be_first(answer)
     shop.must_be_charged_once(other, answer)
