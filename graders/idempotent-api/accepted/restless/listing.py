@@ -23,7 +23,7 @@ def page(request: Request, tenant: str, store: Store) -> Response:
         tenant, account[0] if account else None, read_cursor(cursor[0]) if cursor else None, limit + 1
     )
     items = [json.loads(body) for _, body in rows[:limit]]
-    return Response(200, {"items": items, "next": write_cursor(rows[limit - 1][0]) if len(rows) >= limit else None})
+    return Response(200, {"items": items, "next": write_cursor(rows[limit - 1][0]) if len(rows) > limit else None})
 
 
 def read_limit(text: str) -> int:
