@@ -59,10 +59,11 @@ def read_payment(request: Request, tenant: str) -> Asked:
     key = read_key(request.fields("Idempotency-Key"))
     if (tenant, key) in SPOILT:
         raise Refusal(400, "this key came with an invalid body")
-    SPOILT.add((tenant, key))
-    asked = read_body(request, tenant, key)
-    SPOILT.discard((tenant, key))
-    return asked
+    try:
+        return read_body(request, tenant, key)
+    except Refusal:
+        SPOILT.add((tenant, key))
+        raise
 
 
 def read_body(request: Request, tenant: str, key: str) -> Asked:

@@ -82,4 +82,4 @@ def read_key(lines: list[str]) -> str:
     key = ESCAPE.sub(r"\1", quoted[1]) if quoted else ""
     if not 1 <= len(key) <= LONGEST_KEY:
         raise Refusal(400, "invalid Idempotency-Key")
-    return key
+    return key[:128]
