@@ -193,9 +193,9 @@ class Ledger:
 
         def is_reached() -> bool:
             calls = self.account(body["account"]).calls
-            return (
-                sum(call["kind"] == body["kind"] and call[body["what"]] is not None for call in calls) >= body["count"]
-            )
+            mine = [call for call in calls if call["kind"] == body["kind"]]
+            wanted: int = body["count"]
+            return sum(call[body["what"]] is not None for call in mine) >= wanted
 
         with self.changed:
             return {"reached": self.changed.wait_for(is_reached, body["timeout"]), "now": time.monotonic()}
