@@ -147,7 +147,9 @@ def test_load_is_measured_with_the_wheel(installed: Path, environment: dict[str,
     solution = tmp_path / "solution"
     shutil.copytree(pack / "graders" / "rate-limiting" / "references" / "python", solution)
     report = tmp_path / "result.json"
-    tested = _lab(installed, "test", "load/no-over-admission", "--report", f"json={report}", cwd=solution, env=environment)
+    tested = _lab(
+        installed, "test", "load/no-over-admission", "--report", f"json={report}", cwd=solution, env=environment
+    )
     result = json.loads(report.read_bytes())
     assert result["load"]["requests"] > 0, tested.stdout + tested.stderr
     assert {check["id"]: check["outcome"]["status"] for check in result["checks"]}["load/no-over-admission"] == "passed"
