@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from labrunner.checks import undecided, wait
 from labrunner.rules.once import Call, Charge, Close
@@ -18,6 +17,8 @@ REACH_SECONDS = 8.0
 """So long may a request of the service's take to reach the ledger before the check gives up on this try."""
 QUIET_SECONDS = 12.0
 POLL_SECONDS = 0.02
+AT_ONCE = 500
+"""Accounts whose record is asked for at one time."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,16 @@ class Bank:
 
     def record(self, account: str) -> Record:
         """What was seen of an account so far."""
-        told = self._companion.control("GET", f"/record?account={quote(account)}")
-        calls = [call for call in told["calls"] if call["kind"] == "charge"]
-        return Record(
-            calls=tuple(Call(call["reference"], call["arrived"], call["was_closed"]) for call in calls),
-            charges=tuple(Charge(each["charge_id"], each["reference"], each["at"]) for each in told["charges"]),
-            closes=tuple(Close(close["reference"], close["at"]) for close in told["closes"]),
-            orders=tuple(told["charges"]),
-            is_final=told["pending"] == 0 and all(call["acted"] is not None for call in calls),
-        )
+        return self.records([account])[account]
+
+    def records(self, accounts: list[str]) -> dict[str, Record]:
+        """What was seen of each of these accounts so far."""
+        found: dict[str, Record] = {}
+        for begin in range(0, len(accounts), AT_ONCE):
+            some = accounts[begin : begin + AT_ONCE]
+            told = self._companion.control("POST", "/records", {"accounts": some})["records"]
+            found |= {account: _read(each) for account, each in zip(some, told, strict=True)}
+        return found
 
     def final_record(self, account: str) -> Record:
         """What was seen of an account, once the ledger has nothing left to carry out."""
@@ -76,3 +78,15 @@ class Bank:
         while not (record := self.record(account)).is_final and time.monotonic() < give_up:
             wait(POLL_SECONDS)
         return record
+
+
+def _read(told: dict[str, Any]) -> Record:
+    """As the ledger tells it."""
+    calls = [call for call in told["calls"] if call["kind"] == "charge"]
+    return Record(
+        calls=tuple(Call(call["reference"], call["arrived"], call["was_closed"]) for call in calls),
+        charges=tuple(Charge(each["charge_id"], each["reference"], each["at"]) for each in told["charges"]),
+        closes=tuple(Close(close["reference"], close["at"]) for close in told["closes"]),
+        orders=tuple(told["charges"]),
+        is_final=told["pending"] == 0 and all(call["acted"] is not None for call in calls),
+    )

@@ -3,7 +3,8 @@
 Standard library only. Services speak to it as the contract says (IA-1 to IA-4). Over the control channel:
 
     POST /plan     {"account": A, "charges": [step, ...], "closes": [step, ...]}: what becomes of the next requests
-    GET  /record?account=A   {"calls", "charges", "closes", "pending", "now"}: all that was seen of that account
+    POST /records  {"accounts": [A, ...]}: {"records": [{"calls", "charges", "closes", "pending"}, ...]}, all that was
+                   seen of each
     POST /await    {"account": A, "what": "arrived" | "acted" | "answered", "kind": "charge" | "close", "count": n,
                     "timeout": seconds}: answers as soon as so many requests got so far; {"reached": bool, "now": t}
     POST /release  {"account": A}: what is held goes on
@@ -18,7 +19,9 @@ A step is a JSON object:
     slow    seconds that it takes before it acts
     tarry   seconds that it takes between acting and answering
 
-Once an account's steps are used up, everything goes well. A reference belongs to the account that it came with first.
+Once an account's steps are used up, everything goes well. One that nobody made a plan for has one by its name: of
+``storm MOOD ...``, the first charge request is declined, unavailable, or its connection is dropped (``charged``: after
+money moved, ``nothing``: before). A reference belongs to the account that it came with first.
 Times are those of `time.monotonic`, which all processes of one machine share.
 """
 
@@ -39,14 +42,22 @@ HANGS = 20.0
 REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 CLOSE = re.compile(r"/references/([^/]+)/close")
 JOURNAL = "ledger.jsonl"
+MOOD = re.compile(r"storm (\w+) ")
 Step = dict[str, Any]
+MOODS: dict[str, Step] = {
+    "declined": {"answer": "declined"},
+    "unavailable": {"answer": "unavailable"},
+    "charged": {"answer": "drop", "moves": "now"},
+    "nothing": {"answer": "drop", "moves": "never"},
+}
 
 
 class Account:
     """What belongs to one account: its plan, and what was seen of it."""
 
-    def __init__(self) -> None:
-        self.plan: dict[str, list[Step]] = {"charge": [], "close": []}
+    def __init__(self, name: str) -> None:
+        mood = MOOD.match(name)
+        self.plan: dict[str, list[Step]] = {"charge": [MOODS[mood[1]]] if mood else [], "close": []}
         self.calls: list[dict[str, Any]] = []
         self.charges: list[dict[str, Any]] = []
         self.closes: list[dict[str, Any]] = []
@@ -75,7 +86,9 @@ class Ledger:
 
     def account(self, name: str) -> Account:
         """The account of that name, a new one when nobody spoke of it before."""
-        return self.accounts.setdefault(name, Account())
+        if name not in self.accounts:
+            self.accounts[name] = Account(name)
+        return self.accounts[name]
 
     def account_of(self, reference: str) -> Account:
         """The account that the reference came with."""
@@ -164,13 +177,12 @@ class Ledger:
 
     def obey(self, method: str, target: str, body: Any) -> Any:
         """One control request."""
-        path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
-        match method, path:
+        match method, target:
             case "POST", "/plan":
                 return self.take_plan(body)
-            case "GET", "/record":
+            case "POST", "/records":
                 with self.changed:
-                    return self.account(query["account"][0]).record() | {"now": time.monotonic()}
+                    return {"records": [self.account(name).record() for name in body["accounts"]]}
             case "POST", "/await":
                 return self.wait_for(body)
             case "POST", "/release":
@@ -178,7 +190,7 @@ class Ledger:
                     self.account(body["account"]).holding.set()
                 return {"now": time.monotonic()}
             case _:
-                raise LookupError(f"the ledger knows no {method} {path}")
+                raise LookupError(f"the ledger knows no {method} {target}")
 
     def take_plan(self, body: dict[str, Any]) -> dict[str, Any]:
         """What becomes of an account's next requests."""
