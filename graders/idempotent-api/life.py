@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vocabulary import REPLAYED, Payment, Shop, member
 
-from labrunner.checks import Answer, Broken, Exceeded, Service, exceeded, fail, undecided, wait
+from labrunner.checks import Answer, Broken, Exceeded, Service, exceeded, fail, note_history, undecided, wait
 from labrunner.rules.once import Asked, Heard, History, Impossible, Kill, Listed, Unknown, judge
 
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ class Life:
         verdict = judge(self.history(record, self._listed()))
         if isinstance(verdict, Impossible):
             self._tell(verdict)
+        note_history(is_unknown=isinstance(verdict, Unknown))
         if isinstance(verdict, Unknown):
             undecided(verdict.reason)
         return record
