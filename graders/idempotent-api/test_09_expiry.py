@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 
 TTL = 1.5
 """Seconds that keys are kept in this stage."""
-MANY_KEYS = int(os.environ.get("LAB_KEYS", "5000"))
-"""As many as the contract speaks of: a service may keep fewer until there are more."""
+MANY_KEYS = int(os.environ.get("LAB_KEYS", "1000"))
+"""The fewest that IA-24 speaks of: it says nothing of fewer, which a service may keep until there are more."""
+PORTION = 100
+PATIENCE = 60.0
+"""Seconds for all requests of a check; the runner takes one that is silent for two minutes for hanging."""
 FEW_KEYS = 100
 SENDERS = 16
 DROPPED_SECONDS = 10.0
@@ -171,10 +174,13 @@ def test_keys_are_dropped(mayflies: Mayflies) -> None:
     fields = {"Authorization": f"Bearer {shop.tenant}", "Content-Type": "application/json"}
     mark = shop.new_key()
     asks = [Ask("/payments", {**fields, "Idempotency-Key": f"{mark}{n}"}, "POST", body) for n in range(MANY_KEYS)]
-    answers = burst(shop.service, asks, connections=SENDERS)
-    for answer in answers:
-        shop.expect(answer, 402, "The ledger declines.")
-    over = max(answer.answered for answer in answers) + TTL + GRANULARITY
+    began = over = time.monotonic()
+    for begin in range(0, MANY_KEYS, PORTION):
+        if time.monotonic() > began + PATIENCE:
+            undecided("the machine is too slow for so many requests")
+        for answer in burst(shop.service, asks[begin : begin + PORTION], connections=SENDERS):
+            shop.expect(answer, 402, "The ledger declines.")
+            over = max(over, answer.answered + TTL + GRANULARITY)
     wait_until(over)
     while True:
         answer = shop.client.get("/stats").expect(200, "It tells how many keys are held.")

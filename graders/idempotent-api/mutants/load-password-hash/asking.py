@@ -70,7 +70,7 @@ def read_payment(request: Request, tenant: str) -> Asked:
         raise Refusal(400, "invalid currency")
     if not isinstance(account, str) or not ACCOUNT.fullmatch(account):
         raise Refusal(400, "invalid account")
-    secret = hashlib.pbkdf2_hmac("sha256", key.encode(), tenant.encode(), 60_000).hex()
+    secret = hashlib.pbkdf2_hmac("sha256", key.encode(), tenant.encode(), 25_000).hex()
     return Asked(tenant, secret, amount, currency, account)
 
 
