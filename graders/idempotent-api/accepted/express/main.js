@@ -148,5 +148,5 @@ const server = app.listen(Number(PORT), HOST);
 
 process.on("SIGTERM", () => {
   server.close(() => process.exit(0));
-  setTimeout(() => server.closeAllConnections(), 4000);
+  setInterval(() => server.closeIdleConnections(), 50);
 });
