@@ -87,6 +87,17 @@ class Life:
         thread.start()
         self._threads.append(thread)
 
+    def retry_aside(self) -> None:
+        """Ask in the background, and again after each answer that does not finish the key, until one is lost."""
+
+        def retry() -> None:
+            while (answer := self.ask()) is not None and answer.status in AGAIN:
+                time.sleep(PAUSE_SECONDS)
+
+        thread = threading.Thread(target=retry, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
     @property
     def lost(self) -> list[Exceeded | Broken]:
         """Why requests were not answered, of those that nobody gave up."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -101,12 +100,8 @@ def test_killed_while_closing(mortal: Shop) -> None:
     life = Life(mortal)
     account = life.payment.account
     mortal.bank.plan(account, [{"answer": "drop", "moves": "now"}], [{"hold": "after"}])
-    life.ask_aside()
-    # A service may resolve at once, or with the first retry.
-    retry = threading.Timer(0.3, life.ask_aside)
-    retry.start()
+    life.retry_aside()  # a service may resolve at once, or with a retry
     mortal.bank.reached(account, "acted", kind="close")
-    retry.join()
     killed_at(mortal.service, lambda: None, life)
     mortal.bank.release(account)
     mortal.expect(life.finish(), 201, FINISHES)
@@ -118,11 +113,8 @@ def test_killed_while_charging_again(mortal: Shop) -> None:
     life = Life(mortal)
     account = life.payment.account
     mortal.bank.plan(account, [{"answer": "drop", "moves": "never"}, {"hold": "after"}])
-    life.ask_aside()
-    retry = threading.Timer(0.3, life.ask_aside)
-    retry.start()
+    life.retry_aside()
     mortal.bank.reached(account, "acted", count=2)
-    retry.join()
     killed_at(mortal.service, lambda: None, life)
     mortal.bank.release(account)
     mortal.expect(life.finish(), 201, FINISHES)
