@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labrunner.grading.workplace import cache_folder
 from labrunner.loadtest.generator import Generator
 from labrunner.loadtest.measure import LocustLoadTest
 from labrunner.loadtest.shipped import BOOT
@@ -27,6 +26,7 @@ from labrunner.rules.ratio import percentile
 from labrunner.runtimes.process.cpus import shares
 from labrunner.runtimes.process.runtime import ProcessRuntime
 from labrunner.solution import intake, manifest
+from labrunner.solution.places import cache_folder
 from labrunner.suites.suite import PytestSuite
 
 if TYPE_CHECKING:

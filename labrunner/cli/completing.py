@@ -8,6 +8,7 @@ from labrunner.catalog.outline import outlines
 from labrunner.catalog.rulebook import rules
 from labrunner.cli.context import solution_and_lab
 from labrunner.errors import LabError
+from labrunner.solution.places import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def labs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Ids of all labs."""
     try:
-        return _beginning(incomplete, (outline.name for outline in outlines(_packs(context))))
+        return _beginning(incomplete, (outline.name for outline in outlines(_packs(context), cache_folder())))
     except LabError:
         return []
 

@@ -21,7 +21,6 @@ from labrunner.authoring.wanted import Mode, Wanted
 from labrunner.catalog.digest import of_tree
 from labrunner.cli.interruption import listen
 from labrunner.errors import ExitCode, LabInvalid, UnknownName
-from labrunner.grading.workplace import cache_folder
 from labrunner.model.lab import Visibility
 from labrunner.model.validation import LabReport, Problem, Section, Validation
 from labrunner.reports import terminal, validation
@@ -29,6 +28,7 @@ from labrunner.rules import wire
 from labrunner.rules.fold import fold
 from labrunner.rules.score import exit_code
 from labrunner.solution import manifest
+from labrunner.solution.places import cache_folder
 from labrunner.solution.progress import write_whole
 from labrunner.wiring.runs import Wish, fresh_seed, grading, loaded
 

@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def cache_folder() -> Path:
-    """``$LAB_CACHE``; else for root ``/var/cache/labrunner`` (an unprivileged service can read it), else XDG's."""
-    if named := os.environ.get("LAB_CACHE"):
-        return Path(named).expanduser().resolve()
-    if os.geteuid() == 0:
-        return Path("/var/cache/labrunner")
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "labrunner"
-
-
 @contextlib.contextmanager
 def workplace(cache: Path) -> Iterator[Path]:
     """A fresh folder below ``cache/runs``.

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
-from labrunner.reports import github, gitlab, gradescope, html, json, junit, markdown
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from labrunner.model.result import Result
 
-RENDERERS: dict[str, Callable[[Result], bytes]] = {
-    "json": json.render,
-    "junit": junit.render,
-    "gitlab": gitlab.render,
-    "markdown": markdown.render,
-    "github": github.render,
-    "gradescope": gradescope.render,
-    "html": html.render,
-}
-_PLACED: dict[str, Callable[[Result, str], bytes]] = {"gitlab": gitlab.render, "github": github.render}
+FORMATS = ("json", "junit", "gitlab", "markdown", "github", "gradescope", "html")
+"""Each is the module of that name beside this one, with a function `render`."""
+PLACED = ("gitlab", "github")
+"""Those that point at files, and must know where in its repository the solution lies."""
 
 
 def render(name: str, result: Result, folder: str = "") -> bytes:
-    """The report called `name`.
+    """The report called `name`. No other format is loaded: a template engine for JSON would delay a learner's prompt.
 
     Args:
-        name: a key of `RENDERERS`.
+        name: one of `FORMATS`.
         result: what is reported.
-        folder: where in its repository the solution lies, for reports that point at files.
+        folder: where in its repository the solution lies.
     """
-    return _PLACED[name](result, folder) if name in _PLACED else RENDERERS[name](result)
+    module = importlib.import_module(f"labrunner.reports.{name}")
+    report: bytes = module.render(result, folder) if name in PLACED else module.render(result)
+    return report

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from pathlib import Path
 
 from labrunner.solution.layout import FILE
+from labrunner.solution.places import state_folder
 from labrunner.solution.progress import write_whole
 
 KEPT = 20
-
-
-def state_folder() -> Path:
-    """``$LAB_STATE``, else the XDG state folder of labrunner."""
-    named = os.environ.get("LAB_STATE")
-    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(named).expanduser() if named else Path(base).expanduser() / "labrunner"
 
 
 class Registry:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from labrunner.catalog.folders import core
 from labrunner.errors import LabError
-from labrunner.grading.workplace import cache_folder, sweep, workplace
+from labrunner.grading.workplace import sweep, workplace
 from labrunner.model.finding import Finding
 from labrunner.model.result import Isolation
 from labrunner.runtimes.docker import address, leftovers, recipes
 from labrunner.runtimes.process.runtime import ProcessRuntime
+from labrunner.solution.places import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import labrunner
 from labrunner.catalog.digest import of_tree
 from labrunner.errors import LabError
-from labrunner.grading.workplace import cache_folder, workplace
+from labrunner.grading.workplace import workplace
 from labrunner.ports.runtime import NotStarted
 from labrunner.rules import stored, wire
 from labrunner.rules.assignment import counts
 from labrunner.rules.canonical import canonical
 from labrunner.solution import intake
+from labrunner.solution.places import cache_folder
 from labrunner.solution.progress import write_whole
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem, LabInvalid, UnknownName
-from labrunner.grading.workplace import cache_folder, workplace
+from labrunner.grading.workplace import workplace
 from labrunner.model.result import Isolation
 from labrunner.ports.suite import SuiteBroken
 from labrunner.solution import intake
+from labrunner.solution.places import cache_folder
 from labrunner.suites.suite import HANGING_SECONDS, PytestSuite
 
 if TYPE_CHECKING:

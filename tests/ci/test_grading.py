@@ -48,9 +48,20 @@ def _init(solution: Path, *arguments: str) -> None:
     subprocess.run(argv, cwd=solution, check=True, capture_output=True, env=env)
 
 
-def _push(service: Service, commit: str, repository: str, solution: Path) -> tuple[dict[str, Job], str]:
+def _ask_for(lab: str, stages: tuple[str, ...], solution: Path) -> None:
+    """Have those stages graded and no other, as `assignment.toml` says it; else a mutant's turn takes a minute and a half."""
+    (solution / "assignment.toml").write_text(f"lab = {json.dumps(lab)}\nstages = {json.dumps(stages)}\n")
+    caller = solution / ".github" / "workflows" / "grade.yml"
+    caller.write_text(caller.read_text().replace("path: .", "path: ., assignment: assignment.toml"))
+
+
+def _push(
+    service: Service, commit: str, repository: str, solution: Path, lab: str = "", stages: tuple[str, ...] = ()
+) -> tuple[dict[str, Job], str]:
     git(solution, "init", "--quiet")
     _init(solution, "--from", f"{LABRUNNER}@{commit}")
+    if stages:
+        _ask_for(lab, stages, solution)
     pushed_commit = pushed(service, repository, solution)
     jobs = service.push(repository, pushed_commit, ".github/workflows/grade.yml")
     service.is_installed = True
@@ -61,9 +72,11 @@ def _push(service: Service, commit: str, repository: str, solution: Path) -> tup
 def test_a_push_is_graded_told_and_attested(
     service: Service, commit: str, lab: str, case: Case, tmp_path: Path
 ) -> None:
-    """Every lab there is: the verdict is the right one, each report agrees with it, and the attested digest is its file's."""
+    """Every lab there is, in containers: the right verdict, each report agrees, and the attested digest is its file's."""
     solution = cases.lay_out(case, Catalog().lab(lab), tmp_path / "solution")
-    jobs, pushed_commit = _push(service, commit, "ada/limits", solution)
+    # A mutant by an assignment of what it breaks; the others whole.
+    stages = tuple(dict.fromkeys(check.partition("/")[0] for check in case.breaks))
+    jobs, pushed_commit = _push(service, commit, "ada/limits", solution, lab, stages)
     folder = service.artifacts["labrunner-result"]
     assert (folder / "result.json").exists(), jobs["grade"].log
     result = json.loads((folder / "result.json").read_text())
@@ -90,8 +103,8 @@ def _judge(case: Case, result: dict[str, Any], failed: set[str], job: Job) -> No
     assert job.result == FAILURE
     if case.kind is CaseKind.MUTANT:
         assert failed <= {*case.breaks, *case.may_break}
-        # What is wrong only sometimes may pass once; the proof of the lab counts how often it is caught.
-        assert failed
+        # A race may be missed once; the proof of the lab counts how often it is caught.
+        assert case.caught is not None or failed >= set(case.breaks)
 
 
 def _agree(folder: Path, result: dict[str, Any], failed: set[str], job: Job) -> None:

@@ -14,7 +14,7 @@ from labrunner.catalog.packs import Catalog
 from labrunner.catalog.rulebook import rules
 
 LABS = Catalog().names()
-MUTANTS_A_COMMIT = 10
+MUTANTS_A_COMMIT = max(5, 12 // len(LABS))
 HANGS = 900.0
 """Seconds; against a hang, not a promise of speed."""
 

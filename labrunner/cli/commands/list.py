@@ -8,6 +8,7 @@ import click
 
 from labrunner.catalog.outline import Outline, outlines
 from labrunner.cli import options
+from labrunner.solution.places import cache_folder
 from labrunner.solution.progress import Progress
 from labrunner.solution.registry import Registry
 
@@ -16,7 +17,7 @@ from labrunner.solution.registry import Registry
 @options.pack
 def command(packs: tuple[Path, ...]) -> None:
     """List the labs."""
-    labs = outlines(packs)
+    labs = outlines(packs, cache_folder())
     registry = Registry()
     width = max((len(lab.name) for lab in labs), default=0)
     for lab in labs:

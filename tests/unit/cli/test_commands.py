@@ -146,9 +146,9 @@ def test_reports_that_cannot_be_are_refused(values: tuple[str, ...]) -> None:
 
 def test_every_report_format_has_its_renderer() -> None:
     """What --report offers can be written."""
-    from labrunner.reports.formats import RENDERERS  # noqa: PLC0415 - heavy
+    from labrunner.reports.formats import FORMATS  # noqa: PLC0415 - heavy
 
-    assert sorted(RENDERERS) == sorted(REPORT_FORMATS)
+    assert sorted(FORMATS) == sorted(REPORT_FORMATS)
 
 
 def _all_errors(kind: type[LabError]) -> list[type[LabError]]:

@@ -8,8 +8,9 @@ import pytest
 
 from labrunner.errors import EnvironmentProblem, UsageError
 from labrunner.solution.layout import FILE
+from labrunner.solution.places import state_folder
 from labrunner.solution.progress import Progress, write_whole
-from labrunner.solution.registry import Registry, state_folder
+from labrunner.solution.registry import Registry
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
