@@ -39,15 +39,19 @@ AT_ONCE = "Many clients come at once, and each waits for its answer."
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One GET.
+    """One request, a GET unless it says otherwise.
 
     Attributes:
         target: the request target, sent as it is (visible ASCII).
         headers: fields beside the client's own.
+        method: sent as it is.
+        body: sent with its ``Content-Length`` when not empty.
     """
 
     target: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "GET"
+    body: bytes = b""
 
 
 @dataclass(slots=True)
@@ -214,9 +218,11 @@ class _Burst:
         number = self._waiting.popleft()
         ask = self._asks[number]
         fields = "".join(f"{name}: {value}\r\n" for name, value in ask.headers.items())
-        request = f"GET {ask.target} HTTP/1.1\r\n{self._profile}{fields}\r\n"
+        if ask.body:
+            fields += f"Content-Length: {len(ask.body)}\r\n"
+        request = f"{ask.method} {ask.target} HTTP/1.1\r\n{self._profile}{fields}\r\n"
         try:
-            line.send(number, request.encode("latin-1"))
+            line.send(number, request.encode("latin-1") + ask.body)
         except OSError as fault:
             self._broken(line, str(fault))
 
@@ -257,8 +263,8 @@ class _Burst:
 
     def _failure(self, number: int, expected: str, got: str, sent: float) -> Failure:
         ask = self._asks[number]
-        exchange = Exchange("GET", ask.target, tuple(ask.headers.items()), "", sent, time.monotonic(), problem=got,
-                            service=self._service.name)  # fmt: skip
+        exchange = Exchange(ask.method, ask.target, tuple(ask.headers.items()), from_bytes(ask.body, SHOWN_BYTES), sent,
+                            time.monotonic(), problem=got, service=self._service.name)  # fmt: skip
         return Failure(expected, got, AT_ONCE, (exchange,))
 
 
@@ -295,6 +301,6 @@ def flood(
 def _answer(service: Service, ask: Ask, raw: _Raw) -> Answer:
     pairs = [line.partition(b":")[::2] for line in raw.head.split(b"\r\n")[1:] if line]
     fields = tuple((name.decode("latin-1"), value.strip().decode("latin-1")) for name, value in pairs)
-    exchange = Exchange("GET", ask.target, tuple(ask.headers.items()), "", raw.sent, raw.answered, raw.status, fields,
-                        from_bytes(raw.body, SHOWN_BYTES), service=service.name)  # fmt: skip
+    exchange = Exchange(ask.method, ask.target, tuple(ask.headers.items()), from_bytes(ask.body, SHOWN_BYTES), raw.sent,
+                        raw.answered, raw.status, fields, from_bytes(raw.body, SHOWN_BYTES), service=service.name)  # fmt: skip
     return Answer(exchange, httpx.Headers(fields), raw.body)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from labrunner.checks.companions import Companion
 from labrunner.checks.diary import DIARY
 from labrunner.checks.faults import timed_call
 from labrunner.checks.verdicts import Failed, fail, undecided
@@ -50,10 +51,12 @@ class Load:
 
     Attributes:
         env: the variables of the service under load.
+        companions: by name, those beside it (``shared_companions``), which saw nobody else; they still answer.
     """
 
     report: LoadReport
     env: dict[str, str]
+    companions: dict[str, Companion]
     _trace: dict[str, Any]
 
     def require_answers(self) -> None:
@@ -124,7 +127,8 @@ def measured(bench: Bench) -> Load:
     report = wire.decode(wire.encode(told["report"]), LoadReport)
     trace = json.loads(Path(told["trace"]).read_bytes())
     DIARY.note_requests(report.requests)
-    return Load(report, dict(told["env"]), trace)
+    companions = {name: Companion(bench, each) for name, each in told["companions"].items()}
+    return Load(report, dict(told["env"]), companions, trace)
 
 
 def _slow(found: Comparison, *, what: str, expected: str, why: str) -> NoReturn:

@@ -116,12 +116,14 @@ class OwnServices:
             known_by = self._session.proxy(companion, kind, f"{name}-proxy")
             self._patients[name] = Patient(companion, known_by)
             known_by.wait_ready()
-        return {"name": name, "url": known_by.url, "address": known_by.address,
-                "client_address": known_by.client_address}  # fmt: skip
+        return introduced(known_by, name)
 
     def _control(self, arguments: Mapping[str, Any]) -> Any:
         name = arguments["service"]
-        companion = self._companions.get(name) or self._session.shared_companions.get(name)
+        session = self._session
+        companion = (
+            self._companions.get(name) or session.shared_companions.get(name) or session.load_companions.get(name)
+        )
         if companion is None:
             raise LookupError(f"no companion '{name}' was started")
         return companion.control(arguments["method"], arguments["path"], arguments["body"], arguments["timeout"])
@@ -175,6 +177,17 @@ class OwnServices:
         with ThreadPoolExecutor(AT_ONCE) as pool, contextlib.ExitStack() as faults:
             for end in [pool.submit(patient.close) for patient in self._patients.values()]:
                 faults.callback(end.result)
+
+
+def introduced(companion: Companion, name: str) -> Told:
+    """What a check is told of a companion.
+
+    Args:
+        companion: or the proxy before it.
+        name: by which the check asks for it.
+    """
+    return {"name": name, "url": companion.url, "address": companion.address,
+            "client_address": companion.client_address}  # fmt: skip
 
 
 def _fault(action: str, arguments: Mapping[str, Any]) -> Fault:

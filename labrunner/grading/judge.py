@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labrunner.grading.bench import OwnServices
+from labrunner.grading.bench import OwnServices, introduced
 from labrunner.model.outcome import Attempt, Failure, Outcome, Sight
 from labrunner.model.status import Reason, Status
 from labrunner.rules.verdict import Seen, settle
@@ -57,10 +57,7 @@ def _try(session: Session, check: Check, number: int) -> Seen | Death:
         "name": shared.name,
         "url": shared.url,
         "env": session.environment,
-        "companions": {
-            name: {"name": name, "url": each.url, "address": each.address, "client_address": each.client_address}
-            for name, each in session.shared_companions.items()
-        },
+        "companions": {name: introduced(each, name) for name, each in session.shared_companions.items()},
     }
     try:
         attempt = session.suite.run(check.id, attempt=number, service=told, bench=session.with_load(bench))

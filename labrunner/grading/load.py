@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labrunner.errors import EnvironmentProblem, LabError
+from labrunner.grading.bench import introduced
 from labrunner.model.event import LoadMeasured, LoadProgress
 from labrunner.ports.load import LoadOrder
 from labrunner.ports.pipe import LoadBroken
-from labrunner.ports.runtime import NotStarted
+from labrunner.ports.runtime import LEARNER, REFERENCE, NotStarted
 from labrunner.solution import intake, manifest
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from labrunner.ports.runtime import TimedService
     from labrunner.ports.suite import Bench
 
-LEARNER, REFERENCE = "learner", "reference"
+UNDER_LOAD = "-under-load"
 
 
 class LoadOnce:
@@ -62,7 +63,7 @@ class LoadOnce:
         return _WithLoad(bench, self)
 
     def tell(self) -> dict[str, Any]:
-        """The report, where the trace is, and the environment of the services.
+        """The report, where the trace is, the environment of the service, and what runs beside it.
 
         Raises:
             NotStarted: the learner's service did not start, or ended under load.
@@ -88,7 +89,7 @@ class LoadOnce:
         source = lab.grader / "load.py"
         if lab.load is None or not source.is_file():
             raise LoadBroken("the lab has no load.py, or no [load] in its lab.toml")
-        environment = session.suite.load_environment()
+        environment = dict(session.suite.load_environment())
         trace = self._work / "trace.json"
         order = LoadOrder(lab.load, source.read_text(encoding="utf-8"), environment, self._seed, trace)
         pipe = session.runtime.generator(self._room.boot)
@@ -99,7 +100,10 @@ class LoadOnce:
             undone.callback(session.service.resume)
             report = self._room.measure(order, pipe, lambda: self._sides(environment, undone), self._listen)
         self._news.put(LoadMeasured(report))
-        return {"report": report, "trace": str(trace), "env": dict(environment)}
+        beside = {
+            name.removesuffix(UNDER_LOAD): introduced(each, name) for name, each in session.load_companions.items()
+        }
+        return {"report": report, "trace": str(trace), "env": environment, "companions": beside}
 
     def close(self) -> None:
         """The run is over: what still waits or measures ends at its next step."""
@@ -111,6 +115,7 @@ class LoadOnce:
         self._news.put(LoadProgress(share, text))
 
     def _sides(self, environment: Mapping[str, str], undone: contextlib.ExitStack) -> dict[str, TimedService]:
+        """Both services, each with companions of its own: nobody's answers wait for what the other asked for."""
         with ThreadPoolExecutor(2) as pool:
             starts = {
                 LEARNER: pool.submit(self._start, lambda: self._session.staged, environment, LEARNER, undone),
@@ -124,7 +129,15 @@ class LoadOnce:
     def _start(
         self, staged: Any, environment: Mapping[str, str], side: str, undone: contextlib.ExitStack
     ) -> TimedService:
-        service = self._session.runtime.launch_timed(staged(), environment, name=f"{side}-under-load", side=side)
+        beside = self._session.beside(side, UNDER_LOAD)
+        if side == LEARNER:
+            # They outlive the measurement: a check asks them what they saw.
+            self._session.load_companions = {name + UNDER_LOAD: each for name, each in beside.items()}
+        else:
+            for companion in beside.values():
+                undone.callback(companion.close)
+        environment = {**environment, **self._session.variables(beside)}
+        service = self._session.runtime.launch_timed(staged(), environment, name=side + UNDER_LOAD, side=side)
         undone.callback(service.close)
         service.wait_ready(self._session.lab.service)
         return service

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from labrunner.errors import EnvironmentProblem
-from labrunner.ports.runtime import NotStarted
+from labrunner.ports.runtime import LEARNER, NotStarted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,6 +58,7 @@ class Session:
 
     Attributes:
         shared_companions: by name; they run beside the shared service.
+        load_companions: those beside the learner's service under load, by the name by which a check asks for them.
         epoch: how often the shared service was started; a try that saw two epochs proves nothing.
         load: the run's load measurement; None where nobody can ask for one.
     """
@@ -70,6 +71,7 @@ class Session:
         self.witness: Witness = rooms.runtime.witness()
         self.environment: dict[str, str] = {}
         self.shared_companions: dict[str, Companion] = {}
+        self.load_companions: dict[str, Companion] = {}
         self._companions = rooms.companions
         self.epoch = 0
         self._start_tries = start_tries
@@ -113,13 +115,27 @@ class Session:
         return self.runtime.launch(self.staged, environment, name=name)
 
     def _start_companions(self) -> None:
-        """Those that the lab wants beside its shared service, whose variables they fill."""
+        """Those beside the shared service, whose variables they fill."""
+        self.shared_companions = self.beside(LEARNER)
+        self.environment |= self.variables(self.shared_companions)
+
+    def beside(self, side: str, mark: str = "") -> dict[str, Companion]:
+        """Start what the lab wants beside a service, for services of that side; by name.
+
+        Args:
+            side: whose.
+            mark: a word after the names in messages.
+        """
+        started = {}
         for name in self.lab.service.shared_companions:
-            companion = self.runtime.companion(self.kind(name, {}), name=name)
-            self.shared_companions[name] = companion
-            companion.wait_ready()
-            assert self._companions is not None
-            self.environment[self._companions.variable(name)] = companion.url
+            started[name] = self.runtime.companion(self.kind(name, {}), name=name + mark, side=side)
+            started[name].wait_ready()
+        return started
+
+    def variables(self, companions: Mapping[str, Companion]) -> dict[str, str]:
+        """What tells a service where these are."""
+        room = self._companions
+        return {room.variable(name): each.url for name, each in companions.items()} if room is not None else {}
 
     def kind(self, name: str, settings: Mapping[str, Any]) -> CompanionKind:
         """A sort of companion.

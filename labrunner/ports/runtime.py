@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from labrunner.ports.pipe import Pipe
 
 
+LEARNER, REFERENCE = "learner", "reference"
+"""The sides of a run: under load the reference runs too, with companions of its own."""
+
+
 class NotStarted(Exception):
     """The solution could not be built or started, and is itself at fault.
 
@@ -136,12 +140,13 @@ class Runtime(Protocol):
             port: the port to listen on; 0 for any free one.
         """
 
-    def companion(self, kind: CompanionKind, *, name: str) -> Companion:
+    def companion(self, kind: CompanionKind, *, name: str, side: str = LEARNER) -> Companion:
         """Start a companion; does not wait until it is ready.
 
         Args:
             kind: of which sort.
             name: what messages call it.
+            side: whose services may reach it, as in `launch_timed`.
 
         Raises:
             EnvironmentProblem: its image is not built, or its program not on this machine.
@@ -154,7 +159,7 @@ class Runtime(Protocol):
             staged: what to run.
             environment: the lab's own variables.
             name: what messages call the service.
-            side: ``learner`` or ``reference``; in containers, sides cannot reach each other.
+            side: `LEARNER` or `REFERENCE`; in containers, sides cannot reach each other.
         """
 
     def generator(self, boot: str) -> Pipe:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem
 from labrunner.model.result import Isolation
+from labrunner.ports.runtime import LEARNER
 from labrunner.runtimes import data_folder
 from labrunner.runtimes.docker import leftovers, recipes
 from labrunner.runtimes.docker.armed import Reaper
@@ -88,8 +89,7 @@ class DockerRuntime:
         return self._launch(staged, environment, name, self._side.result(), FUNCTIONAL, port)
 
     def launch_timed(self, staged: Staged, environment: Mapping[str, str], *, name: str, side: str) -> DockerService:
-        where = self._side if side == "learner" else self._reference_side()
-        return self._launch(staged, environment, name, where.result(), load(self._cpusets()[0]))
+        return self._launch(staged, environment, name, self._of(side).result(), load(self._cpusets()[0]))
 
     def generator(self, boot: str) -> DockerGenerator:
         image = self._builder.require(recipes.RECIPES["load"])
@@ -99,6 +99,9 @@ class DockerRuntime:
         with self._lock:
             self._generators.append(generator)
         return generator
+
+    def _of(self, side: str) -> Future[Side]:
+        return self._side if side == LEARNER else self._reference_side()
 
     def _reference_side(self) -> Future[Side]:
         """The reference's own networks: the learner's service must not reach it, or it could let it do the work."""
@@ -129,9 +132,9 @@ class DockerRuntime:
             self._services.append(service)
         return service
 
-    def companion(self, kind: CompanionKind, *, name: str) -> DockerCompanion:
+    def companion(self, kind: CompanionKind, *, name: str, side: str = LEARNER) -> DockerCompanion:
         image = self._builder.require(recipes.RECIPES[kind.image])
-        companion = DockerCompanion(self._engine, self.run, self._side.result(), image, kind, name)
+        companion = DockerCompanion(self._engine, self.run, self._of(side).result(), image, kind, name)
         with self._lock:
             self._services.append(companion)
         return companion

@@ -1,0 +1,140 @@
+"""Stage crash: SIGKILL, at any moment; then the retry, and the audit."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from life import EXACTLY_ONCE, Life, kill, killed_at
+from vocabulary import Shop, essence, must_replay
+
+from labrunner.checks import Service, Services, fail, wait
+
+if TYPE_CHECKING:
+    from bank import Bank
+
+TIMEOUT_MS = 1_500
+"""Long enough that a quiet machine never reaches it, short enough that a killed charge is not waited for long."""
+KILLS = int(os.environ.get("LAB_KILLS", "12"))
+"""Of `killed-anywhere`, and a third of it of `killed-after-answer`."""
+AT_ONCE = 3
+SPREAD_SECONDS = 0.05
+SURVIVES = "What was answered was on disk before: a kill takes nothing back."
+FINISHES = "The client only retries; the payment is made, or found."
+
+
+@pytest.fixture
+def mortal(services: Services, service: Service, bank: Bank, rng: random.Random) -> Shop:
+    """An instance that may be killed, before the shared ledger."""
+    return Shop(services.start({**service.env, "LEDGER_TIMEOUT_MS": str(TIMEOUT_MS)}), bank, rng)
+
+
+def test_finished_survives(mortal: Shop) -> None:
+    """IA-21: whatever was answered outlives a kill: keys, answers, payments, their order."""
+    lives = [Life(mortal) for _ in range(4)]
+    mortal.bank.plan(lives[1].payment.account, [{"answer": "declined"}])
+    firsts = [mortal.expect(life.answered(), 402 if life is lives[1] else 201, FINISHES) for life in lives]
+    killed_at(mortal.service, lambda: None, *lives)
+    for life, first in zip(lives, firsts, strict=True):
+        must_replay(first, mortal.expect(life.answered(), first.status, SURVIVES))
+        if first.status == 201:
+            read = mortal.get(first.headers.get("Location") or "/payments/none").expect(200, SURVIVES)
+            if essence(read.json(SURVIVES)) != essence(first.json(SURVIVES)):
+                fail(first, read, expected="the object of the 201", got=read.text, why=SURVIVES)
+    for life in lives:
+        life.audit()
+    listed = mortal.page().expect(200, SURVIVES)
+    wanted = [first.json(SURVIVES)["id"] for first in reversed(firsts) if first.status == 201]
+    if (got := [item["id"] for item in mortal.items(listed)]) != wanted:
+        fail(listed, expected=f"the payments {wanted}, the newest first", got=f"{got}", why=SURVIVES)
+
+
+def test_killed_before_charge(mortal: Shop) -> None:
+    """IA-21: killed while the ledger held the call, which it carries out later: charged once."""
+    life = Life(mortal)
+    account = life.payment.account
+    mortal.bank.plan(account, [{"hold": "before"}])
+    life.ask_aside()
+    killed_at(mortal.service, lambda: mortal.bank.reached(account, "arrived"), life)
+    mortal.expect(life.finish(), 201, FINISHES)
+    mortal.bank.release(account)
+    life.audit()
+
+
+def test_killed_after_charge(mortal: Shop) -> None:
+    """IA-21: killed after the ledger charged and before it answered: charged once, and found."""
+    life = Life(mortal)
+    account = life.payment.account
+    mortal.bank.plan(account, [{"hold": "after"}])
+    life.ask_aside()
+    killed_at(mortal.service, lambda: mortal.bank.reached(account, "acted"), life)
+    mortal.bank.release(account)
+    mortal.expect(life.finish(), 201, FINISHES)
+    life.audit()
+
+
+def test_killed_after_answer(mortal: Shop) -> None:
+    """IA-21: killed right after the ledger answered, before, while and after the service writes that down."""
+    for _ in range(max(4, KILLS // 3)):
+        life = Life(mortal)
+        account = life.payment.account
+        mortal.bank.plan(account, [{"hold": "after"}])
+        life.ask_aside()
+        mortal.bank.reached(account, "acted")
+        # Held up while the ledger answers, it finds the answer when it goes on, and dies within milliseconds.
+        suffering = mortal.service.pause()
+        mortal.bank.release(account)
+        mortal.bank.reached(account, "answered")
+        if mortal.rng.random() < 0.7:
+            suffering.undo()
+            wait(mortal.rng.random() * 0.004)
+        killed_at(mortal.service, lambda: None, life)
+        mortal.expect(life.finish(), 201, FINISHES)
+        life.audit()
+
+
+def test_killed_while_closing(mortal: Shop) -> None:
+    """IA-21: killed amid a resolution: the next retry resolves again."""
+    life = Life(mortal)
+    account = life.payment.account
+    mortal.bank.plan(account, [{"answer": "drop", "moves": "now"}], [{"hold": "after"}])
+    life.retry_aside()  # a service may resolve at once, or with a retry
+    mortal.bank.reached(account, "acted", kind="close")
+    killed_at(mortal.service, lambda: None, life)
+    mortal.bank.release(account)
+    mortal.expect(life.finish(), 201, FINISHES)
+    life.audit()
+
+
+def test_killed_while_charging_again(mortal: Shop) -> None:
+    """IA-14, IA-21: the fresh reference is on disk before it is used."""
+    life = Life(mortal)
+    account = life.payment.account
+    mortal.bank.plan(account, [{"answer": "drop", "moves": "never"}, {"hold": "after"}])
+    life.retry_aside()
+    mortal.bank.reached(account, "acted", count=2)
+    killed_at(mortal.service, lambda: None, life)
+    mortal.bank.release(account)
+    mortal.expect(life.finish(), 201, FINISHES)
+    life.audit()
+
+
+def test_killed_anywhere(mortal: Shop) -> None:
+    """IA-21: killed at moments that the run's seed chose, with several payments under way: each is made once."""
+    rng = mortal.rng
+    for _ in range(KILLS):
+        lives = [Life(mortal) for _ in range(AT_ONCE)]
+        for life in lives:
+            mortal.bank.plan(life.payment.account, [{"slow": rng.random() * SPREAD_SECONDS / 2}])
+            life.ask_aside()
+        wait(rng.random() * SPREAD_SECONDS)
+        kill(mortal.service, *lives)
+        for life in lives:
+            life.join()
+        mortal.service.restart()
+        mortal.reconnect()
+        for life in lives:
+            mortal.expect(life.finish(), 201, EXACTLY_ONCE)
+            life.audit()

@@ -1,0 +1,196 @@
+"""Stage expiry: keys are kept for a time, and then they are gone."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from life import Life, kill
+from vocabulary import Payment, Shop, essence, member, must_be_first, must_replay
+
+from labrunner.checks import (
+    GRANULARITY,
+    Answer,
+    Ask,
+    Service,
+    Services,
+    burst,
+    exceeded,
+    fail,
+    undecided,
+    wait,
+    wait_until,
+)
+
+if TYPE_CHECKING:
+    from bank import Bank
+
+TTL = 1.5
+"""Seconds that keys are kept in this stage."""
+MANY_KEYS = int(os.environ.get("LAB_KEYS", "1000"))
+"""The fewest that IA-24 speaks of: it says nothing of fewer, which a service may keep until there are more."""
+PORTION = 100
+PATIENCE = 60.0
+"""Seconds for all requests of a check; the runner takes one that is silent for two minutes for hanging."""
+FEW_KEYS = 100
+SENDERS = 16
+DROPPED_SECONDS = 10.0
+POLL_SECONDS = 0.25
+KEPT = "A finished key is kept for KEY_TTL_MS, so that a late retry pays nothing."
+GONE = "After KEY_TTL_MS the key is new: whoever uses it then wants another payment."
+
+
+class ShortLived(Shop):
+    """A shop whose keys live `ttl` seconds."""
+
+    ttl = TTL
+
+
+class Mayflies:
+    """Starts instances whose keys do not live long."""
+
+    def __init__(self, services: Services, shared: Service, bank: Bank, rng: random.Random) -> None:
+        self._services = services
+        self._shared = shared
+        self._bank = bank
+        self._rng = rng
+
+    def start(self, ttl: float = TTL, timeout_ms: int = 4_000) -> ShortLived:
+        """An instance whose keys live so many seconds."""
+        env = {"KEY_TTL_MS": str(round(ttl * 1000)), "LEDGER_TIMEOUT_MS": str(timeout_ms)}
+        shop = ShortLived(self._services.start({**self._shared.env, **env}), self._bank, self._rng)
+        shop.ttl = ttl
+        return shop
+
+
+@pytest.fixture
+def mayflies(services: Services, service: Service, bank: Bank, rng: random.Random) -> Mayflies:
+    """Starts instances whose keys do not live long."""
+    return Mayflies(services, service, bank, rng)
+
+
+def must_still_replay(shop: ShortLived, key: str, payment: Payment, first: Answer) -> None:
+    """IA-22: before its time is over the key gives its answer."""
+    answer = shop.expect(shop.pay(key, payment), first.status, KEPT)
+    if answer.answered >= first.sent + shop.ttl - GRANULARITY:
+        undecided("the key's time was over before the answer came")
+    must_replay(first, answer)
+
+
+def must_be_new(shop: ShortLived, key: str, payment: Payment, first: Answer) -> Answer:
+    """IA-22: after its time the key is new, and money moves again, under another reference."""
+    wait_until(first.answered + shop.ttl + GRANULARITY)
+    second = shop.succeed(key, payment, why=GONE)
+    identities = [member(answer, "id", GONE) for answer in (first, second)]
+    if identities[0] == identities[1]:
+        since = second.sent - first.answered
+        got = f"the old one, {identities[0]}, {since:.2f} s after it was answered"
+        fail(first, second, expected=f"another payment, for the key's {shop.ttl} s are over", got=got, why=GONE)
+    must_be_first(second)
+    charges = shop.bank.record(payment.account).charges
+    if len(charges) != 2 or charges[0].reference == charges[1].reference:
+        got = f"{len(charges)} charges under {len({charge.reference for charge in charges})} references"
+        fail(first, second, expected="two charges under two references", got=got, why=GONE)
+    return second
+
+
+def test_kept(mayflies: Mayflies) -> None:
+    """IA-22: a key is kept for its time."""
+    shop = mayflies.start(ttl=2 * TTL)
+    key, payment, first = shop.paid()
+    wait_until(first.sent + 0.85 * shop.ttl)
+    must_still_replay(shop, key, payment, first)
+
+
+def test_expires(mayflies: Mayflies) -> None:
+    """IA-22: after its time a key is new."""
+    shop = mayflies.start()
+    key, payment, first = shop.paid()
+    must_be_new(shop, key, payment, first)
+
+
+def test_replays_do_not_lengthen(mayflies: Mayflies) -> None:
+    """IA-22: a replay does not lengthen the key's time."""
+    shop = mayflies.start()
+    key, payment, first = shop.paid()
+    for part in (0.3, 0.7):
+        wait_until(first.sent + part * shop.ttl)
+        must_still_replay(shop, key, payment, first)
+    must_be_new(shop, key, payment, first)
+
+
+def test_restart_does_not_reset(mayflies: Mayflies) -> None:
+    """IA-22: neither does a restart."""
+    shop = mayflies.start()
+    key, payment, first = shop.paid()
+    wait_until(first.sent + 0.3 * shop.ttl)
+    kill(shop.service)
+    shop.service.restart()
+    shop.reconnect()
+    must_be_new(shop, key, payment, first)
+
+
+def test_new_payload_after_expiry(mayflies: Mayflies) -> None:
+    """IA-22: a key that is new may stand for another payload, and the old payment stays."""
+    shop = mayflies.start()
+    key, _, first = shop.paid()
+    other = shop.new_payment()
+    wait_until(first.answered + shop.ttl + GRANULARITY)
+    answer = shop.succeed(key, other, why=GONE)
+    must_be_first(answer)
+    why = "Payments outlive their keys."
+    read = shop.get(first.headers.get("Location") or "/payments/none").expect(200, why)
+    if essence(read.json(why)) != essence(first.json(why)):
+        fail(first, read, expected="the object of the 201", got=read.text, why=why)
+
+
+def test_unresolved_stays(mayflies: Mayflies) -> None:
+    """IA-23: an unresolved key does not expire."""
+    shop = mayflies.start(ttl=1.0, timeout_ms=500)
+    life = Life(shop)
+    shop.bank.plan(life.payment.account, [{"answer": "drop", "moves": "now"}], [{"answer": "unavailable"}] * 1000)
+    answer = life.answered()
+    if answer.status != 504:
+        undecided("the service did not leave the key unresolved")
+    wait(2.2)
+    other = replace(life.payment, amount=life.payment.amount + 1)
+    why = "The money may have moved: until that is known, the key stands for its payment."
+    shop.expect(life.answered(other), 422, why)
+    shop.bank.plan(life.payment.account)
+    life.finish().expect(201, why)
+    life.audit()
+
+
+def test_keys_are_dropped(mayflies: Mayflies) -> None:
+    """IA-24: what is past its time is not held for ever."""
+    shop = mayflies.start(ttl=TTL)
+    account = shop.new_payment().account
+    shop.bank.plan(account, [{"answer": "declined"}] * (2 * MANY_KEYS))
+    body = shop.new_payment(account=account).body
+    fields = {"Authorization": f"Bearer {shop.tenant}", "Content-Type": "application/json"}
+    mark = shop.new_key()
+    asks = [Ask("/payments", {**fields, "Idempotency-Key": f"{mark}{n}"}, "POST", body) for n in range(MANY_KEYS)]
+    began = over = time.monotonic()
+    for begin in range(0, MANY_KEYS, PORTION):
+        if time.monotonic() > began + PATIENCE:
+            undecided("the machine is too slow for so many requests")
+        for answer in burst(shop.service, asks[begin : begin + PORTION], connections=SENDERS):
+            shop.expect(answer, 402, "The ledger declines.")
+            over = max(over, answer.answered + TTL + GRANULARITY)
+    wait_until(over)
+    while True:
+        answer = shop.client.get("/stats").expect(200, "It tells how many keys are held.")
+        held = member(answer, "keys", "It tells how many keys are held.")
+        if isinstance(held, int) and not isinstance(held, bool) and held <= FEW_KEYS:
+            return
+        if not isinstance(held, int) or isinstance(held, bool):
+            fail(answer, expected="keys as a whole number", got=f"keys: {held!r}", why="It is a count.")
+        if time.monotonic() > over + DROPPED_SECONDS:
+            expected = f"at most {FEW_KEYS} keys within {DROPPED_SECONDS:.0f} s of the end of {MANY_KEYS}"
+            why = "A service that keeps every key for ever runs full."
+            exceeded(answer, deadline=DROPPED_SECONDS, expected=expected, got=f"{held} keys", why=why)
+        wait(POLL_SECONDS)
