@@ -44,7 +44,7 @@ class Replays:
         if not self._failures:
             raise UsageError("No failure of the last test has a request to send again.", "Run `lab test` first.")
         if number > len(self._failures):
-            raise UsageError(f"The last test has {len(self._failures)} failures to replay.", "Count from 1.")
+            raise UsageError(f"No failure {number}: the last one is {len(self._failures)}.", "Count from 1.")
         check = self._failures[number - 1]
         assert check.outcome.failure is not None
         exchange = check.outcome.failure.exchanges[-1]

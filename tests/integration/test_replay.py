@@ -42,7 +42,7 @@ def test_a_failure_that_was_mended_shows_the_difference(failing: Path) -> None:
 
 
 def test_there_is_no_second_failure(failing: Path) -> None:
-    """And the message says how many there are."""
+    """And the message says which is the last."""
     done = lab("replay", "2", "--runtime", "process", cwd=failing)
     assert done.code == 2
-    assert "1" in done.err
+    assert "No failure 2: the last one is 1." in done.err
