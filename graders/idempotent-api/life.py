@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 
 from vocabulary import REPLAYED, Payment, Shop, member
 
-from labrunner.checks import Answer, Broken, Exceeded, Service, exceeded, fail, note_history, undecided, wait
+from labrunner.checks import (
+    Answer,
+    Broken,
+    Exceeded,
+    Service,
+    Unanswered,
+    exceeded,
+    fail,
+    note_history,
+    undecided,
+    wait,
+)
 from labrunner.rules.once import Asked, Heard, History, Impossible, Kill, Listed, Unknown, judge
 
 if TYPE_CHECKING:
@@ -57,14 +68,22 @@ class Life:
         client = self.shop.service.client()
         sent = time.monotonic()
         try:
-            answer = self.shop.post(self.key, wanted.body, client=client, deadline=gives_up or self.shop.longest + 1.0)
-        except (Broken, Exceeded) as lost:
-            self._asked.append(Asked(sent, time.monotonic(), wanted.name))
+            came: Answer | Unanswered | None
             if gives_up is None:
-                self._raised.append(lost)
-            return None
+                came = self.shop.post(self.key, wanted.body, client=client, deadline=self.shop.longest + 1.0)
+            else:
+                came = self.shop.leave(self.key, wanted.body, after=gives_up, client=client)
+        except (Broken, Exceeded) as lost:
+            self._raised.append(lost)
+            came = None
         finally:
             client.close()
+        if not isinstance(came, Answer):
+            self._asked.append(Asked(sent, time.monotonic(), wanted.name))
+            return None
+        return self._note(came, wanted)
+
+    def _note(self, answer: Answer, wanted: Payment) -> Answer:
         self.answers.append(answer)
         self._asked.append(Asked(answer.sent, answer.answered, wanted.name, _heard(answer)))
         return answer

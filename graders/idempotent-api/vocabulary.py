@@ -9,11 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from labrunner.checks import Answer, Client, Service, exceeded, fail
+from labrunner.checks import Answer, Client, Service, Unanswered, exceeded, fail
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from bank import Bank, Record
 
 NAME = string.ascii_letters + string.digits + "-_"
@@ -91,15 +89,20 @@ class Shop:
         key: str | None,
         body: bytes,
         *,
-        headers: Mapping[str, str] | None = None,
         deadline: float | None = None,
         client: Client | None = None,
     ) -> Answer:
         """``POST /payments`` with the key as it is; None leaves the field out."""
-        fields = {"Authorization": f"Bearer {self.tenant}", "Content-Type": "application/json", **(headers or {})}
-        if key is not None:
-            fields["Idempotency-Key"] = key
-        return (client or self.client).post("/payments", headers=fields, body=body, deadline=deadline or self.longest)
+        asking = client or self.client
+        return asking.post("/payments", headers=self._fields(key), body=body, deadline=deadline or self.longest)
+
+    def leave(self, key: str, body: bytes, *, after: float, client: Client) -> Answer | Unanswered:
+        """The same by a client that gives up after so many seconds."""
+        return client.attempt("/payments", method="POST", headers=self._fields(key), body=body, deadline=after)
+
+    def _fields(self, key: str | None) -> dict[str, str]:
+        fields = {"Authorization": f"Bearer {self.tenant}", "Content-Type": "application/json"}
+        return fields if key is None else {**fields, "Idempotency-Key": key}
 
     @property
     def longest(self) -> float:

@@ -137,10 +137,18 @@ class Client:
         """`request` with GET."""
         return self.request("GET", target, headers=headers, deadline=deadline)
 
-    def attempt(self, target: str, *, headers: HeaderFields = (), deadline: float = DEADLINE) -> Answer | Unanswered:
-        """`get` where no answer is no verdict: of a service that is killed meanwhile nobody can expect one."""
+    def attempt(
+        self,
+        target: str,
+        *,
+        method: str = "GET",
+        headers: HeaderFields = (),
+        body: bytes = b"",
+        deadline: float = DEADLINE,
+    ) -> Answer | Unanswered:
+        """`request` where no answer is no verdict: of a service that is killed meanwhile nobody can expect one."""
         try:
-            return self.get(target, headers=headers, deadline=deadline)
+            return self._ask(method, target, headers, body, deadline, is_judged=False)
         except (Exceeded, Broken) as fault:
             self.close()
             return Unanswered(fault.failure.exchanges[-1])
@@ -172,6 +180,12 @@ class Client:
             Broken: the connection broke, or what came is no HTTP.
             Failed: the answer is larger than any that a contract allows.
         """
+        return self._ask(method, target, headers, body, deadline, is_judged=True)
+
+    def _ask(
+        self, method: str, target: str, headers: HeaderFields, body: bytes, deadline: float, *, is_judged: bool
+    ) -> Answer:
+        """`is_judged`: whether a deadline that passes speaks against the service, so that its margin is noted."""
         pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
         request = httpx.Request(
             method,
@@ -190,11 +204,13 @@ class Client:
                 response.close()
         except Exception as fault:  # noqa: BLE001 - sorted there; what is not the service's doing goes on as it is
             DIARY.note_exchange(time.monotonic() - sent)
-            DIARY.note_deadline(time.monotonic() - sent, deadline)
+            if is_judged:
+                DIARY.note_deadline(time.monotonic() - sent, deadline)
             _judge(fault, outline, deadline, is_silent=self._transport.heard_nothing)
         answered = time.monotonic()
         DIARY.note_exchange(answered - sent)
-        DIARY.note_deadline(answered - sent, deadline)
+        if is_judged:
+            DIARY.note_deadline(answered - sent, deadline)
         fields = tuple(
             (name.decode("latin-1"), value.decode("latin-1", "replace")) for name, value in response.headers.raw
         )
