@@ -98,7 +98,10 @@ def _judge(case: Case, result: dict[str, Any], failed: set[str], job: Job) -> No
     if case.kind is CaseKind.REFERENCE:
         assert not failed
         assert result["score"]["value"] == 1.0, job.log
-        assert job.result == SUCCESS
+        undecided = [row["id"] for row in result["checks"] if row["outcome"]["status"] == "inconclusive"]
+        # On a busy machine 1 check in 20 may be (C-26), and then the job says so: it is neither passed nor failed.
+        assert len(undecided) <= len(result["checks"]) / 20, job.log
+        assert job.result == (FAILURE if undecided else SUCCESS)
         return
     assert job.result == FAILURE
     if case.kind is CaseKind.MUTANT:
