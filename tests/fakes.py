@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from labrunner.model.outcome import Attempt, Sight
 from labrunner.model.result import Isolation
 from labrunner.ports import Exit, NotStarted
-from labrunner.ports.runtime import LEARNER
 from tests.builders import attempt
 
 if TYPE_CHECKING:
@@ -163,7 +162,7 @@ class FakeRuntime:
         self.services.append(service)
         return service
 
-    def companion(self, kind: CompanionKind, *, name: str, side: str = LEARNER) -> Companion:
+    def companion(self, kind: CompanionKind, *, name: str, side: str | None = None) -> Companion:
         raise NotImplementedError
 
     def launch_timed(self, staged: Staged, environment: Mapping[str, str], *, name: str, side: str) -> FakeService:

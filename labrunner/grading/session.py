@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from labrunner.errors import EnvironmentProblem
-from labrunner.ports.runtime import LEARNER, NotStarted
+from labrunner.ports.runtime import NotStarted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -116,14 +116,14 @@ class Session:
 
     def _start_companions(self) -> None:
         """Those beside the shared service, whose variables they fill."""
-        self.shared_companions = self.beside(LEARNER)
+        self.shared_companions = self.beside()
         self.environment |= self.variables(self.shared_companions)
 
-    def beside(self, side: str, mark: str = "") -> dict[str, Companion]:
-        """Start what the lab wants beside a service, for services of that side; by name.
+    def beside(self, side: str | None = None, mark: str = "") -> dict[str, Companion]:
+        """Start what the lab wants beside a service; by name.
 
         Args:
-            side: whose.
+            side: under load, whose service.
             mark: a word after the names in messages.
         """
         started = {}

@@ -140,13 +140,13 @@ class Runtime(Protocol):
             port: the port to listen on; 0 for any free one.
         """
 
-    def companion(self, kind: CompanionKind, *, name: str, side: str = LEARNER) -> Companion:
+    def companion(self, kind: CompanionKind, *, name: str, side: str | None = None) -> Companion:
         """Start a companion; does not wait until it is ready.
 
         Args:
             kind: of which sort.
             name: what messages call it.
-            side: whose services may reach it, as in `launch_timed`.
+            side: under load, whose services reach it, as in `launch_timed`; it uses their CPU, not the generator's.
 
         Raises:
             EnvironmentProblem: its image is not built, or its program not on this machine.

@@ -6,6 +6,7 @@ whose address alone that channel listens: from the inner network it cannot be re
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import time
 from typing import TYPE_CHECKING, Any
@@ -43,10 +44,14 @@ class DockerCompanion(Tenant):
         image: id of the image of its kind.
         kind: what it is.
         name: what messages call it, and its alias on the network.
+        cpuset: which CPUs it may use; empty for any.
     """
 
-    def __init__(self, engine: Engine, run: Run, side: Side, image: str, kind: CompanionKind, name: str) -> None:
+    def __init__(
+        self, engine: Engine, run: Run, side: Side, image: str, kind: CompanionKind, name: str, cpuset: str = ""
+    ) -> None:
         self._kind = kind
+        self._profile = dataclasses.replace(COMPANION, cpuset=cpuset)
         self._channel: Channel | None = None
         slot = side.take()
         self._outer_number = side.take_outer() if kind.is_controlled else 0
@@ -70,7 +75,7 @@ class DockerCompanion(Tenant):
         plan = Plan(
             image=image,
             command=[INIT, *program.argv],
-            profile=COMPANION,
+            profile=self._profile,
             environment=_ENVIRONMENT | dict(program.environment),
             network=side.outer.name if token else inner.name,
             endpoint=side.outer.endpoint(self._outer_number) if token else inner.endpoint(slot.number, (name,)),

@@ -132,9 +132,11 @@ class DockerRuntime:
             self._services.append(service)
         return service
 
-    def companion(self, kind: CompanionKind, *, name: str, side: str = LEARNER) -> DockerCompanion:
+    def companion(self, kind: CompanionKind, *, name: str, side: str | None = None) -> DockerCompanion:
         image = self._builder.require(recipes.RECIPES[kind.image])
-        companion = DockerCompanion(self._engine, self.run, self._of(side).result(), image, kind, name)
+        cpuset = self._cpusets()[0] if side else ""
+        where = self._of(side or LEARNER).result()
+        companion = DockerCompanion(self._engine, self.run, where, image, kind, name, cpuset)
         with self._lock:
             self._services.append(companion)
         return companion

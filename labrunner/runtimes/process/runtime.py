@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from labrunner.errors import BadSolutionFile, EnvironmentProblem
 from labrunner.model.result import Isolation
 from labrunner.ports.companion import Place
-from labrunner.ports.runtime import LEARNER, NotStarted
+from labrunner.ports.runtime import NotStarted
 from labrunner.runtimes import data_folder
 from labrunner.runtimes.control import Channel
 from labrunner.runtimes.process import build, cpus
@@ -126,7 +126,7 @@ class ProcessRuntime:
         self._services.append(service)
         return service
 
-    def companion(self, kind: CompanionKind, *, name: str, side: str = LEARNER) -> ProcessCompanion:
+    def companion(self, kind: CompanionKind, *, name: str, side: str | None = None) -> ProcessCompanion:
         supervised, folder, port = self._seat(name, 0)
         user = _droppable_user(self._work, needs_python=kind.is_controlled)
         if kind.refuses_root and user is None and os.geteuid() == 0:
@@ -147,7 +147,7 @@ class ProcessRuntime:
             self._spares.append(supervised)
             raise
         launch = Launch(name, program.argv, _COMPANION_ENVIRONMENT | dict(program.environment), str(folder), LIMITS,
-                        user, HOST, port)  # fmt: skip
+                        user, HOST, port, cpus.shares()[0] if side else None)  # fmt: skip
         companion = ProcessCompanion(kind, channel, launch, supervised)
         self._services.append(companion)
         return companion

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from labrunner.grading.grade import Grading, Order
 from labrunner.grading.session import Rooms
@@ -19,13 +19,14 @@ from labrunner.model.status import Reason, Status
 from labrunner.ports import LoadBroken, LoadOrder, NotStarted
 from labrunner.rules.fold import fold
 from tests.builders import attempt, check, lab
-from tests.fakes import FakeRuntime, FakeSuite, Try
+from tests.fakes import FakeRuntime, FakeService, FakeSuite, Try
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from labrunner.ports import Pipe, TimedService
+    from labrunner.model.solution import Staged
+    from labrunner.ports import Companion, CompanionKind, Pipe, TimedService
 
 SPEC = LoadSpec(0.4, 4.0, 25.0, 0.2, 8, "python")
 FIGURES = SideFigures(1000.0, 100.0, 1.0, 2.0, 0.0)
@@ -69,7 +70,8 @@ class Run:
     """A run of a lab with a functional stage and a load stage of two checks."""
 
     def __init__(self, tmp_path: Path, room: FakeLoadTest, first: Any = Sight.PASSED, *, stop_early: bool = False,
-                 runtime: FakeRuntime | None = None, is_reference: bool = False) -> None:  # fmt: skip
+                 runtime: FakeRuntime | None = None, is_reference: bool = False, asks: Callable[[Try], Attempt] = _asks,
+                 companions: tuple[str, ...] = ()) -> None:  # fmt: skip
         self.room = room
         self.runtime = runtime or FakeRuntime()
         grader = tmp_path / "grader"
@@ -79,8 +81,9 @@ class Run:
         (grader / "references" / "python" / "solution.toml").write_text(manifest)
         (grader / "references" / "python" / "main.py").write_text("")
         of = lab(check("one/a"), check("one/b"), check("load/x"), check("load/y"))
-        of = dataclasses.replace(of, grader=grader, load=SPEC)
-        scripts = {"one/a": first, "one/b": Sight.PASSED, "load/x": _asks, "load/y": _asks}
+        service = dataclasses.replace(of.service, companions=companions, shared_companions=companions)
+        of = dataclasses.replace(of, grader=grader, load=SPEC, service=service)
+        scripts = {"one/a": first, "one/b": Sight.PASSED, "load/x": asks, "load/y": asks}
         self.suite = FakeSuite(scripts)
         folder = tmp_path / "solution"
         if is_reference:
@@ -92,7 +95,7 @@ class Run:
         order = Order(of, solution, tuple(item.id for item in of.checks), "seed", ("l", "g"), 16, stop_early)
         work = tmp_path / "work"
         work.mkdir()
-        rooms = Rooms(self.runtime, self.suite, load=room)
+        rooms = Rooms(self.runtime, self.suite, Ledgers() if companions else None, load=room)
         self.events = list(Grading(order, rooms, work).events())
         self.result = fold(self.events)
 
@@ -165,3 +168,60 @@ def test_the_reference_is_compared_with_itself_from_one_copy(tmp_path: Path) -> 
     run = Run(tmp_path, room, is_reference=True)
     staged = {service.staged.path for service in run.runtime.services if service.name.endswith("-under-load")}
     assert len(staged) == 1
+
+
+class FakeLedger(FakeService):
+    """A companion; its variable names it."""
+
+    def wait_ready(self, spec: object = None) -> float:
+        return 0.0
+
+
+class LedgerRuntime(FakeRuntime):
+    """Runs companions, too, and remembers what services were told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.companions: dict[str, FakeLedger] = {}
+        self.told: dict[str, Mapping[str, str]] = {}
+
+    def companion(self, kind: CompanionKind, *, name: str, side: str | None = None) -> Companion:
+        made = FakeLedger(f"{name} of {side}")
+        self.companions[made.name] = made
+        return cast("Companion", made)
+
+    def launch_timed(self, staged: Staged, environment: Mapping[str, str], *, name: str, side: str) -> FakeService:
+        self.told[side] = environment
+        return super().launch_timed(staged, environment, name=name, side=side)
+
+
+class Ledgers:
+    """Satisfies `labrunner.ports.Companions`."""
+
+    def kind(self, name: str, settings: Mapping[str, Any]) -> Any:
+        return name
+
+    def variable(self, name: str) -> str:
+        return f"{name.upper()}_URL"
+
+    def proxy(self, target: tuple[str, int], behind: object, ready: str) -> Any:
+        raise NotImplementedError
+
+
+def test_each_side_has_companions_of_its_own(tmp_path: Path) -> None:
+    """What the reference asks for is nowhere in what the learner's ledger saw, which a check may ask afterwards."""
+    runtime = LedgerRuntime()
+    told: list[dict[str, Any]] = []
+
+    def asks(this: Try) -> Attempt:
+        told.append(this.bench.call("load", {}))
+        return attempt(Sight.PASSED)
+
+    run = Run(tmp_path, FakeLoadTest(), runtime=runtime, asks=asks, companions=("ledger",))
+    assert set(run.statuses.values()) == {Status.PASSED}
+    learners, references = (runtime.companions[f"ledger-under-load of {side}"] for side in ("learner", "reference"))
+    assert runtime.told["learner"]["LEDGER_URL"] == learners.url != references.url
+    assert runtime.told["reference"]["LEDGER_URL"] == references.url
+    assert told[0]["companions"]["ledger"]["name"] == "ledger-under-load"
+    assert told[0]["companions"]["ledger"]["url"] == learners.url
+    assert "close" in references.calls
