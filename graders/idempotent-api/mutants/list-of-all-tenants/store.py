@@ -127,7 +127,7 @@ class Store:
     def payment(self, tenant: str, payment: str) -> bytes | None:
         """The payment as JSON."""
         with self.lock:
-            row = self.database.execute(
+            row: tuple[bytes] | None = self.database.execute(
                 "SELECT body FROM payments WHERE tenant = ? AND id = ?", (tenant, payment)
             ).fetchone()
         return row and row[0]
