@@ -25,18 +25,22 @@ def workplace(cache: Path) -> Iterator[Path]:
     """
     runs = cache / "runs"
     folder = runs / f"{os.getpid()}-{_started_at(os.getpid())}-{secrets.token_hex(4)}"
+    try:  # from before it is there: an interruption may come at any moment
+        _make(folder, cache)
+        sweep(runs)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make(folder: Path, cache: Path) -> None:
     try:
         folder.mkdir(parents=True)
-        for path in (cache, runs, folder):
+        for path in (cache, folder.parent, folder):
             path.chmod(0o755)
     except OSError as fault:
         advice = "Free some room." if fault.errno == errno.ENOSPC else "Name another folder in LAB_CACHE."
         raise EnvironmentProblem(f"{folder} cannot be made: {fault.strerror}.", advice) from None
-    sweep(runs)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(runs: Path) -> list[str]:

@@ -90,7 +90,7 @@ class ServiceSpec:
     Attributes:
         ready: target of the GET that says by its answer that the service is ready.
         ready_within_ms: deadline for that, from its start.
-        try_lines: shell lines that `lab run` prints; ``$URL`` stands for the service's address.
+        try_lines: shell lines that `lab run` prints; ``$URL``, ``$HOST`` and ``$PORT`` stand for where the service is.
         any_status: whether any status line says so; else only 200 does.
         companions: what its checks may start.
         shared_companions: those of them that run beside the run's shared service from the beginning.

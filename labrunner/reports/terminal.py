@@ -146,15 +146,15 @@ class _Page:
         return table
 
     def _is_unfolded(self, stage: StageInfo, checks: Sequence[CheckResult]) -> bool:
-        """The stage to work on, and every other that did not simply pass or stay out."""
-        simple = {Status.PASSED, Status.SKIPPED}
-        return stage.slug == self._focus or any(check.status not in simple for check in checks)
+        """The stage to work on, and every other that did not simply pass or stay out as a whole."""
+        statuses = {check.status for check in checks}
+        return stage.slug == self._focus or statuses not in ({Status.PASSED}, {Status.SKIPPED})
 
     def _stage_row(self, number: int, stage: StageInfo, checks: Sequence[CheckResult]) -> tuple[Text, Text, Text]:
         status = _stage_status(checks)
         earned = sum(check.points for check in checks if check.status is Status.PASSED)
-        style = "dim" if status is Status.SKIPPED else "bold"
         is_left_out = all(check.status is Status.SKIPPED for check in checks)
+        style = "dim" if is_left_out else "bold"
         why = "not reached" if any(check.outcome.note for check in checks) else "not asked for"
         points = why if is_left_out else f"{earned}/{stage.points}"
         title = Text.assemble((printable(f"{number} {stage.slug}"), style), (printable(f"  {stage.title}"), "dim"))
@@ -283,6 +283,8 @@ class _Page:
             return Text("Mend the first failure, then `lab test` again.")
         if all(check.status is Status.PASSED for check in result.checks):
             return Text("Everything passed. Well done!", style="green")
+        if {check.status for check in result.checks} == {Status.PASSED, Status.SKIPPED}:
+            return Text("What you asked for passed. The rest: `lab test`.", style="green")
         return None
 
 

@@ -15,6 +15,7 @@ from labrunner.model.status import Reason
 from labrunner.rules.text import from_bytes, printable
 
 if TYPE_CHECKING:
+    from labrunner.model.lab import ServiceSpec
     from labrunner.runtimes.listeners import Listener
 
 ANSWER_BYTES = 64 * 1024
@@ -94,18 +95,13 @@ def at_limit(startup: Startup, limit: Reason, measure: str) -> Startup:
 
 
 def not_ready(
-    glance: Glance,
-    listeners: list[Listener],
-    *,
-    host: str,
-    port: int,
-    target: str,
-    seconds: float,
-    log: tuple[str, ...],
+    glance: Glance, listeners: list[Listener], spec: ServiceSpec, *, host: str, port: int, log: tuple[str, ...]
 ) -> Startup:
     """It lives, but did not become ready in time."""
-    expected = f"GET {target} answered with 200 within {seconds:.0f} s of the start, on {host}:{port}"
-    got, why = _diagnosis(glance, listeners, host=host, port=port, target=target)
+    answered = "answered" if spec.any_status else "answered with 200"
+    within = spec.ready_within_ms / 1000
+    expected = f"GET {spec.ready} {answered} within {within:.0f} s of the start, on {host}:{port}"
+    got, why = _diagnosis(glance, listeners, host=host, port=port, target=spec.ready)
     reason = Reason.PROTOCOL_ERROR if glance.first and glance.status is None else Reason.NOT_READY
     return Startup(reason, Failure(expected, got, why, log=log))
 

@@ -41,6 +41,8 @@ class Replays:
             UsageError: there is none of that number, or not all of it was kept.
             NotStarted: the service does not start.
         """
+        if self._result.startup is not None:
+            raise UsageError("In the last test your service did not start.", "Mend that first; then `lab test`.")
         if not self._failures:
             raise UsageError("No failure of the last test has a request to send again.", "Run `lab test` first.")
         if number > len(self._failures):

@@ -95,6 +95,14 @@ def test_a_second_start_says_where_the_first_is(tmp_path: Path) -> None:
     _told(lab("start", "greeter", "a b/ü", cwd=tmp_path), 0, "cd 'a b/ü'")
 
 
+def test_a_start_sees_through_a_path_that_turns_back(tmp_path: Path) -> None:
+    """`new/..` is the folder at hand, with what is in it, though there is no `new`."""
+    (tmp_path / "main.py").write_text("mine")
+    _told(lab("start", "greeter", "new/..", cwd=tmp_path), 2, "already there and not empty")
+    assert (tmp_path / "main.py").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["main.py"]
+
+
 def test_a_reset_asks_first(tmp_path: Path) -> None:
     """Without an answer, or with no, nothing happens."""
     lab("start", "greeter", cwd=tmp_path)

@@ -50,7 +50,8 @@ def command(port: int, beside: tuple[str, ...], runtime: str, seed: str | None, 
                 click.echo(f"{name}={value}")
             click.secho(f"Ready at {session.url} (Ctrl-C ends it). In another terminal:", bold=True)
             for line in lab.service.try_lines:
-                click.echo(f"  {line.replace('$URL', session.url)}")
+                host, _, at = session.url.rpartition("/")[2].rpartition(":")
+                click.echo(f"  {line.replace('$URL', session.url).replace('$HOST', host).replace('$PORT', at)}")
             click.echo(f"The service {session.wait()}.")
     except NotStarted as refusal:
         failure = refusal.startup.failure

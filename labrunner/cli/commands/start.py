@@ -30,7 +30,8 @@ def command(lab_id: str, directory: Path | None, lang: str | None, packs: tuple[
             f"You have started {lab.id} already, in {earlier[0]}.",
             f"Go on there, or begin another: `lab start {lab.id} DIR`.",
         )
-    folder = Path.cwd() / (directory or lab.id)
+    # Resolved: new/.. is a folder that may be full, though new/ is not there.
+    folder = (Path.cwd() / (directory or lab.id)).resolve()
     scaffold.start(lab, language, folder)
     registry.remember(lab.id, folder)
     click.echo(f"{click.style(lab.title, bold=True)} is ready in {folder} ({language}).")

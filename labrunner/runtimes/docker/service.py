@@ -110,7 +110,7 @@ class DockerService(Tenant):
                 return time.monotonic() - self._life.started_at
             if self._life.wait_exit(POLL_SECONDS) is not None:
                 raise NotStarted(self._ended())
-        raise NotStarted(self._not_ready(glance, spec, within), deadline=within)
+        raise NotStarted(self._not_ready(glance, spec), deadline=within)
 
     def _ended(self) -> Startup:
         time.sleep(LOG_LAG)
@@ -120,22 +120,15 @@ class DockerService(Tenant):
         limit = self.limit()
         return startup if limit is None else readiness.at_limit(startup, limit, self._measure(limit))
 
-    def _not_ready(self, glance: readiness.Glance, spec: ServiceSpec, within: float) -> Startup:
+    def _not_ready(self, glance: readiness.Glance, spec: ServiceSpec) -> Startup:
         """The port proxy accepts for everybody, so who listens is asked inside."""
         found = self._listeners()
         port = self._slot.service_port
         reachable = {EVERYWHERE, "::", self._side.inner.host(self._slot.number)}
         is_up = any(listener.port == port and listener.address in reachable for listener in found)
         log = self.log(self._life.started_at, time.monotonic())
-        startup = readiness.not_ready(
-            dataclasses.replace(glance, connected=is_up),
-            found,
-            host=EVERYWHERE,
-            port=port,
-            target=spec.ready,
-            seconds=within,
-            log=log,
-        )
+        seen = dataclasses.replace(glance, connected=is_up)
+        startup = readiness.not_ready(seen, found, spec, host=EVERYWHERE, port=port, log=log)
         limit = self.limit()
         return startup if limit is None else readiness.at_limit(startup, limit, self._measure(limit))
 

@@ -62,7 +62,7 @@ class ProcessService(ProcessProgram):
                 raise NotStarted(self._ended())
         found = listeners(descendants(self._supervised.pid))
         log = self.log(self._first_words, time.monotonic())
-        startup = readiness.not_ready(glance, found, host=host, port=port, target=spec.ready, seconds=within, log=log)
+        startup = readiness.not_ready(glance, found, spec, host=host, port=port, log=log)
         raise NotStarted(startup, deadline=within)
 
     def _ended(self) -> Startup:

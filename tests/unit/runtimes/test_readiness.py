@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from labrunner.model.lab import ServiceSpec
 from labrunner.model.status import Reason
 from labrunner.runtimes import readiness
 from labrunner.runtimes.listeners import Listener
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+SPEC = ServiceSpec("/healthz", 10_000, ())
+
+
 def _not_ready(glance: Glance, *listeners: Listener) -> tuple[Reason, str]:
-    startup = readiness.not_ready(
-        glance, list(listeners), host="127.0.0.1", port=8000, target="/healthz", seconds=10.0, log=("a line",)
-    )
+    startup = readiness.not_ready(glance, list(listeners), SPEC, host="127.0.0.1", port=8000, log=("a line",))
     assert startup.failure.expected == "GET /healthz answered with 200 within 10 s of the start, on 127.0.0.1:8000"
     assert startup.failure.log == ("a line",)
     assert startup.failure.why
@@ -47,6 +49,13 @@ def test_each_way_of_not_being_ready_has_its_own_sentence(
 ) -> None:
     """What is seen, with its numbers, in a form that tells what to change."""
     assert _not_ready(glance, *listeners) == (reason, got)
+
+
+def test_where_any_answer_will_do_none_is_asked_for() -> None:
+    """C-3 of http-server: a status line says that it is ready, whatever the status."""
+    spec = ServiceSpec("/", 10_000, (), any_status=True)
+    startup = readiness.not_ready(Glance(), [], spec, host="127.0.0.1", port=8000, log=())
+    assert startup.failure.expected == "GET / answered within 10 s of the start, on 127.0.0.1:8000"
 
 
 @pytest.mark.parametrize(
