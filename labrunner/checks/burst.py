@@ -22,7 +22,7 @@ from labrunner.checks.http import IDLE_SECONDS, SHOWN_BYTES, Answer
 from labrunner.checks.verdicts import Broken, Exceeded
 from labrunner.model.outcome import Exchange, Failure
 from labrunner.model.status import Reason
-from labrunner.rules.text import from_bytes
+from labrunner.rules.text import from_bytes, is_verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -264,7 +264,8 @@ class _Burst:
     def _failure(self, number: int, expected: str, got: str, sent: float) -> Failure:
         ask = self._asks[number]
         exchange = Exchange(ask.method, ask.target, tuple(ask.headers.items()), from_bytes(ask.body, SHOWN_BYTES), sent,
-                            time.monotonic(), problem=got, service=self._service.name)  # fmt: skip
+                            time.monotonic(), problem=got, service=self._service.name,
+                            is_verbatim=is_verbatim(ask.body, SHOWN_BYTES))  # fmt: skip
         return Failure(expected, got, AT_ONCE, (exchange,))
 
 
@@ -302,5 +303,6 @@ def _answer(service: Service, ask: Ask, raw: _Raw) -> Answer:
     pairs = [line.partition(b":")[::2] for line in raw.head.split(b"\r\n")[1:] if line]
     fields = tuple((name.decode("latin-1"), value.strip().decode("latin-1")) for name, value in pairs)
     exchange = Exchange(ask.method, ask.target, tuple(ask.headers.items()), from_bytes(ask.body, SHOWN_BYTES), raw.sent,
-                        raw.answered, raw.status, fields, from_bytes(raw.body, SHOWN_BYTES), service=service.name)  # fmt: skip
+                        raw.answered, raw.status, fields, from_bytes(raw.body, SHOWN_BYTES), service=service.name,
+                        is_verbatim=is_verbatim(ask.body, SHOWN_BYTES))  # fmt: skip
     return Answer(exchange, httpx.Headers(fields), raw.body)

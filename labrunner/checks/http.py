@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 import zlib
@@ -18,7 +19,7 @@ from labrunner.checks.verdicts import Broken, Exceeded, Failed, fail
 from labrunner.checks.wire_transport import BYTES, TooLarge, WireTransport
 from labrunner.model.outcome import Exchange, Failure
 from labrunner.model.status import Reason
-from labrunner.rules.text import from_bytes
+from labrunner.rules.text import from_bytes, is_verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -195,7 +196,8 @@ class Client:
             extensions={"deadline": deadline, "target": target.encode("latin-1")},
         )
         sent = time.monotonic()
-        outline = Exchange(method, target, tuple(pairs), from_bytes(body, SHOWN_BYTES), sent, sent, service=self._name)
+        outline = Exchange(method, target, tuple(pairs), from_bytes(body, SHOWN_BYTES), sent, sent, service=self._name,
+                           is_verbatim=is_verbatim(body, SHOWN_BYTES))  # fmt: skip
         try:
             response = self._transport.handle_request(request)
             try:
@@ -230,18 +232,7 @@ class Client:
 def _complete(
     outline: Exchange, answered: float, status: int, fields: tuple[tuple[str, str], ...], body: str
 ) -> Exchange:
-    return Exchange(
-        outline.method,
-        outline.target,
-        outline.request_headers,
-        outline.request_body,
-        outline.sent,
-        answered,
-        status,
-        fields,
-        body,
-        service=outline.service,
-    )
+    return dataclasses.replace(outline, answered=answered, status=status, response_headers=fields, response_body=body)
 
 
 def _judge(fault: Exception, outline: Exchange, deadline: float, *, is_silent: bool) -> NoReturn:
@@ -249,8 +240,7 @@ def _judge(fault: Exception, outline: Exchange, deadline: float, *, is_silent: b
     seconds = time.monotonic() - outline.sent
 
     def failure(expected: str, got: str, why: str) -> Failure:
-        broken = Exchange(outline.method, outline.target, outline.request_headers, outline.request_body, outline.sent,
-                          time.monotonic(), problem=got, service=outline.service)  # fmt: skip
+        broken = dataclasses.replace(outline, answered=time.monotonic(), problem=got)
         return Failure(expected, got, why, (broken,))
 
     if isinstance(fault, httpcore.TimeoutException):

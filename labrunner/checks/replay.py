@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import struct
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -76,7 +77,11 @@ class _Bytes:
     def _send(self, piece: Piece) -> None:
         self._told.append(Piece(self._now(), is_sent=True, data=piece.data, event=piece.event))
         with contextlib.suppress(OSError):
-            if piece.event:
+            if piece.event == "reset":
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self._socket.close()
+                self._ended = True
+            elif piece.event:
                 self._socket.shutdown(socket.SHUT_WR)
             else:
                 self._socket.sendall(piece.data)

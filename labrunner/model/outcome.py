@@ -36,6 +36,7 @@ class Exchange:
         answered: monotonic seconds right after the last byte was read; for an exchange that broke off, when it did.
         status: None when no complete answer came; ``problem`` then says why.
         transcript: every byte of the connection so far, where the check spoke bytes instead of requests.
+        is_verbatim: whether the text of the request's body is all of it, byte by byte.
     """
 
     method: str
@@ -50,6 +51,7 @@ class Exchange:
     problem: str = ""
     service: str = "service"
     transcript: tuple[Piece, ...] = ()
+    is_verbatim: bool = True
 
 
 @dataclass(frozen=True, slots=True)

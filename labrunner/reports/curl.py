@@ -29,7 +29,8 @@ def line(exchange: Exchange, base: str = BASE) -> str:
         if not any(name.lower() == "content-type" for name, _ in exchange.request_headers):
             words += ["-H", "Content-Type:"]
         words += ["--data-raw", exchange.request_body]
-    return " ".join(_quote(word) for word in [*words, f"{base}{exchange.target}"])
+    line = " ".join(_quote(word) for word in [*words, f"{base}{exchange.target}"])
+    return line if exchange.is_verbatim else f"{line}   # not the body that was sent: too long, or no text"
 
 
 def _quote(word: str) -> str:

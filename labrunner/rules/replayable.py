@@ -23,7 +23,7 @@ def replayable(result: Result) -> list[CheckResult]:
 
 def is_whole(exchange: Exchange) -> bool:
     """Whether all that was sent was kept."""
-    return not any(piece.is_sent and piece.cut for piece in exchange.transcript)
+    return exchange.is_verbatim and not any(piece.is_sent and piece.cut for piece in exchange.transcript)
 
 
 def difference(before: Exchange, after: Exchange) -> list[str]:

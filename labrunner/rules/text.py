@@ -35,6 +35,11 @@ def from_bytes(data: bytes, limit: int) -> str:
     return text if len(data) <= limit else f"{text} [... {len(data) - limit:,} more bytes]"
 
 
+def is_verbatim(data: bytes, limit: int) -> bool:
+    """Whether `from_bytes` loses nothing of `data`."""
+    return from_bytes(data, limit).encode() == data
+
+
 def shorten(text: str, width: int) -> str:
     """`text` cut to `width` characters, with an ellipsis where something is missing."""
     return text if len(text) <= width else f"{text[: width - 1]}…"
