@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from labrunner.checks import replay
+from labrunner.model.outcome import Exchange, Piece
 from tests.command import lab
 
 GRADER = Path(__file__).parents[2] / "graders" / "http-server"
@@ -46,3 +50,24 @@ def test_there_is_no_second_failure(failing: Path) -> None:
     done = lab("replay", "2", "--runtime", "process", cwd=failing)
     assert done.code == 2
     assert "No failure 2: the last one is 1." in done.err
+
+
+def test_a_connection_that_was_broken_off_is_broken_off_again() -> None:
+    """By a reset, as the check did it; a service may take the end of what is sent for a whole request."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        seen = pool.submit(_what_came, server)
+        pieces = (Piece(0.0, is_sent=True, data=b"GET"), Piece(0.1, is_sent=True, event="reset"))
+        exchange = Exchange("GET", "/", (), "", 0.0, 0.1, transcript=pieces)
+        replay.again(f"http://127.0.0.1:{server.getsockname()[1]}", exchange)
+        assert seen.result(10) == "reset"
+
+
+def _what_came(server: socket.socket) -> str:
+    connection, _ = server.accept()
+    with connection:
+        try:
+            while connection.recv(100):
+                pass
+        except ConnectionResetError:
+            return "reset"
+    return "end"

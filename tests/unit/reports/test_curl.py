@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import shlex
 
 import pytest
@@ -39,3 +40,9 @@ def test_a_line_is_one_line_of_visible_characters(target: str, body: str) -> Non
     """Whatever was sent: nothing in it reaches the terminal raw."""
     line = curl.line(exchange(f"/{target}", method="POST", body=body))
     assert line.isprintable()
+
+
+def test_a_line_that_sends_another_body_says_so() -> None:
+    """In a comment, so that it can still be pasted."""
+    line = curl.line(dataclasses.replace(exchange("/x", method="POST", body="a"), is_verbatim=False))
+    assert line.endswith("   # not the body that was sent: too long, or no text")

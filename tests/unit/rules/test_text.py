@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labrunner.rules.text import from_bytes, printable, shorten, storable
+from labrunner.rules.text import from_bytes, is_verbatim, printable, shorten, storable
 
 
 @given(st.text(st.characters(codec=None)))
@@ -72,3 +72,12 @@ def test_shortened_text_fits(text: str, width: int) -> None:
     short = shorten(text, width)
     assert len(short) <= width
     assert short == text or short.endswith("…")
+
+
+@pytest.mark.parametrize(
+    "data, is_kept",
+    [(b"", True), ("ü{}".encode(), True), (b"\xff{}", False), (b"12345678", True), (b"123456789", False)],
+)
+def test_text_that_is_not_the_bytes_is_known(data: bytes, is_kept: bool) -> None:
+    """What was cut, or is no UTF-8, must not be sent again as if it were what was sent."""
+    assert is_verbatim(data, 8) is is_kept
