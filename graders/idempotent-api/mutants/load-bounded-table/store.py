@@ -113,7 +113,7 @@ class Store:
                 )
             database.execute(
                 "DELETE FROM keys WHERE finished_ms <"
-                " (SELECT finished_ms FROM keys WHERE finished_ms IS NOT NULL ORDER BY finished_ms DESC LIMIT 1 OFFSET 600)"
+                " (SELECT finished_ms FROM keys WHERE finished_ms IS NOT NULL ORDER BY finished_ms DESC LIMIT 1 OFFSET 150)"
             )
 
     def drop_expired(self) -> None:
