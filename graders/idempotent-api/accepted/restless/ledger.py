@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 
@@ -53,7 +54,7 @@ class Ledger:
             raise Unknown
         return [charge["charge_id"] for charge in content["charges"]]
 
-    def post(self, path: str, content: object) -> tuple[int, dict]:
+    def post(self, path: str, content: object) -> tuple[int, dict[str, Any]]:
         """Status and content of the answer, all of it within the timeout."""
         until = time.monotonic() + self.timeout
         try:
@@ -81,7 +82,7 @@ class Ledger:
         ]
         return "\r\n".join([*lines, "", ""]).encode() + body
 
-    def answer(self, connection: socket.socket, until: float) -> tuple[int, dict]:
+    def answer(self, connection: socket.socket, until: float) -> tuple[int, dict[str, Any]]:
         """Read until the body is complete; an answer that ends early is none."""
         data = b""
         while True:

@@ -130,7 +130,7 @@ class Store:
             row: tuple[bytes] | None = self.database.execute(
                 "SELECT body FROM payments WHERE tenant = ? AND id = ?", (tenant, payment)
             ).fetchone()
-        return row and row[0]
+        return None if row is None else bytes(row[0])
 
     def payments(self, tenant: str, account: str | None, before: int | None, limit: int) -> list[tuple[int, bytes]]:
         """Number and JSON of the newest payments that are older than the number `before`."""
