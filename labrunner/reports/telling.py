@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from labrunner.model.outcome import Outcome
 from labrunner.model.status import Reason, Status
 from labrunner.reports import curl
+from labrunner.rules import transcript
 from labrunner.rules.assignment import is_enough, mark
 from labrunner.rules.text import printable, shorten
 
@@ -171,9 +172,8 @@ def of_failure(failure: Failure) -> list[str]:
 
 def of_exchange(exchange: Exchange) -> list[str]:
     """The request as a curl line, and the answer; the bytes themselves, where a check spoke bytes."""
-    # Not every version of a result has them.
-    if pieces := getattr(exchange, "transcript", ()):
-        return [safe(line, 400) for line in _bytes(pieces)]
+    if exchange.transcript:
+        return [safe(line, 400) for line in transcript.lines(exchange.transcript)]
     told = [safe(curl.line(exchange))]
     if exchange.status is None:
         return [*told, f"< no answer: {safe(exchange.problem)}"]
@@ -183,15 +183,6 @@ def of_exchange(exchange: Exchange) -> list[str]:
     if exchange.response_body:
         told.append(f"< {safe(exchange.response_body, 800)}")
     return told
-
-
-def _bytes(pieces: Sequence[Any]) -> Iterator[str]:
-    """Each stretch of a connection; what is no ASCII is escaped."""
-    for piece in pieces[:MOST_LINES]:
-        mark = ">" if piece.is_sent else "<"
-        text = piece.data.decode("ascii", "backslashreplace")
-        cut = f" ... {piece.cut:,} more bytes ..." if piece.cut else ""
-        yield f"{mark} ({piece.event})" if piece.event else f"{mark} {text}{cut}"
 
 
 def extras(outcome: Outcome) -> list[str]:

@@ -64,6 +64,20 @@ def files(lab: Lab, language: Language) -> dict[str, Path]:
     return found | {"README.md": lab.readme}
 
 
+def wanted(lab: Lab, language: Language, name: str | None) -> dict[str, Path]:
+    """The scaffold's file of that name, or all of them.
+
+    Raises:
+        UnknownName: the scaffold has no such file.
+    """
+    originals = files(lab, language)
+    if name is None:
+        return originals
+    if name not in originals:
+        raise UnknownName("scaffold file", name, list(originals), f"It has: {', '.join(originals)}.")
+    return {name: originals[name]}
+
+
 def reset(lab: Lab, language: Language, folder: Path, name: str | None) -> tuple[list[str], Path]:
     """Bring back `name`, or every file of the scaffold; what was there is kept in a backup.
 
@@ -74,17 +88,14 @@ def reset(lab: Lab, language: Language, folder: Path, name: str | None) -> tuple
         UnknownName: the scaffold has no such file.
         EnvironmentProblem: something cannot be written; what was replaced until then is in the backup.
     """
-    originals = files(lab, language)
-    if name is not None and name not in originals:
-        raise UnknownName("scaffold file", name, list(originals), f"It has: {', '.join(originals)}.")
-    chosen = [name] if name is not None else list(originals)
+    chosen = wanted(lab, language, name)
     backup = Progress(folder).backup_folder()
     try:
-        for each in chosen:
-            _replace(originals[each], folder / each, backup / each)
+        for each, original in chosen.items():
+            _replace(original, folder / each, backup / each)
     except OSError as fault:
         raise EnvironmentProblem(f"{folder} cannot be written: {fault.strerror}.", "Check its permissions.") from None
-    return chosen, backup
+    return list(chosen), backup
 
 
 def _replace(original: Path, current: Path, saved: Path) -> None:

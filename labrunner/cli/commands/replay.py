@@ -8,6 +8,7 @@ import click
 
 from labrunner.cli import options
 from labrunner.cli.context import solution_and_lab
+from labrunner.cli.refusal import not_started
 from labrunner.errors import ExitCode, UsageError
 from labrunner.solution.progress import Progress
 
@@ -34,7 +35,7 @@ def command(number: int, runtime: str, packs: tuple[Path, ...]) -> int:
     try:
         replay = replays.run(number, lab, solution, runtime)
     except NotStarted as refusal:
-        click.secho(f"Not started: {refusal.startup.failure.got}.", fg="red", err=True)
+        not_started(refusal.startup)
         return ExitCode.FAILED
     from labrunner.reports import replay as report
     from labrunner.reports import terminal

@@ -21,6 +21,7 @@ def command(file: str | None, yes: bool, packs: tuple[Path, ...]) -> None:
     FILE is one of them; without it all are brought back. Files of your own are left alone.
     """
     solution, lab = solution_and_lab(packs)
+    scaffold.wanted(lab, solution.language, file)  # a file that there is not is nothing to ask about
     what = file or "every file of the scaffold"
     question = f"Bring back {what} in {solution.path}? What is there is kept in a backup."
     if not yes and not click.confirm(question):

@@ -8,6 +8,7 @@ import click
 
 from labrunner.cli import options
 from labrunner.cli.context import solution_and_lab
+from labrunner.cli.refusal import not_started
 from labrunner.errors import ExitCode
 from labrunner.solution.progress import Progress
 
@@ -54,10 +55,5 @@ def command(port: int, beside: tuple[str, ...], runtime: str, seed: str | None, 
                 click.echo(f"  {line.replace('$URL', session.url).replace('$HOST', host).replace('$PORT', at)}")
             click.echo(f"The service {session.wait()}.")
     except NotStarted as refusal:
-        failure = refusal.startup.failure
-        click.secho(f"Not started: {failure.got}.", fg="red", err=True)
-        click.echo(f"  {failure.why}", err=True)
-        if refusal.startup.reason.startswith("BUILD"):
-            for line in failure.log:
-                click.echo(f"  | {line}", err=True)
+        not_started(refusal.startup)
     return ExitCode.FAILED
