@@ -212,6 +212,10 @@ class Table:
         if key in self._values:
             return self._values[key]
         if default is None:
+            # A key that nobody knows may be this one, mistyped.
+            mistyped = near(key, (known for known in self._values if known not in self._asked))
+            if mistyped:
+                raise self.complain(mistyped[0], f"unknown key '{mistyped[0]}'.", f"Did you mean '{key}'?")
             raise self.complain("", f"'{key}' is missing.", f"Add a line: {key} = ...")
         return default
 

@@ -168,7 +168,7 @@ def test_what_load_demands_is_read(pack: Path, tmp_path: Path) -> None:
         (LOAD.replace("0.4", "1.5"), LOAD_STAGE, "'capacity' must be a number from 0.01 to 1"),
         (LOAD.replace("0.4", '"0.4"'), LOAD_STAGE, "'capacity' must be a number"),
         (LOAD.replace("users = 16\n", ""), LOAD_STAGE, "'users' is missing"),
-        (LOAD.replace("users", "usres"), LOAD_STAGE, "'users' is missing"),
+        (LOAD.replace("users", "usres"), LOAD_STAGE, "unknown key 'usres'"),
         (LOAD, ("", ""), "the last stage is 'stay'"),
         ("[[stages]]", LOAD_STAGE, "there is a stage 'load', but no [load]"),
     ],

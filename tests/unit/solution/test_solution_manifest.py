@@ -54,6 +54,7 @@ def test_outside_a_solution_one_is_told_how_to_begin(tmp_path: Path) -> None:
         ('["python", "main.py"]', "[]", 3, "at least 1", ""),
         ('["python", "main.py"]', '"python main.py"', 3, "must be an array", ""),
         ('run = ["python", "main.py"]\n', "", 1, "'run' is missing", "run = ..."),
+        ('run = ["python"', 'rn = ["python"', 3, "unknown key 'rn'", "Did you mean 'run'?"),
         ("run =", 'biuld = ["make"]\nrun =', 3, "unknown key 'biuld'", "Did you mean 'build'?"),
         ("run =", "run = = ", 3, "not valid TOML", ""),
         ("lab =", "[lab", 1, "not valid TOML", ""),
