@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -185,10 +186,13 @@ class _Page:
 
     def _check_failure(self, check: CheckResult) -> Iterator[RenderableType]:
         yield Text()
+        title, name = printable(check.title), printable(check.id)
+        is_long = 2 + cell_len(title) + 2 + cell_len(name) > self._width
         yield Text.assemble(
             mark(check.status, is_ascii=self._is_ascii),
-            (f" {printable(check.title)}", "bold red"),
-            (f"  {printable(check.id)}", "dim"),
+            (f" {title}", "bold red"),
+            ("\n  " if is_long else "  ", ""),
+            (name, "dim"),
         )
         if check.outcome.failure is not None:
             yield from self._failure(check.outcome.failure)

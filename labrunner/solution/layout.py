@@ -3,4 +3,4 @@
 FILE = "solution.toml"
 """What the program needs to know of the solution; the learner's to edit."""
 FOLDER = ".lab"
-"""What the program remembers; ignored by git, and losing it loses no work."""
+"""What the program remembers, backups of `lab reset` among it; ignored by git."""
