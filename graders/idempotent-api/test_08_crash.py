@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_MS = 1_500
 """Long enough that a quiet machine never reaches it, short enough that a killed charge is not waited for long."""
-KILLS = int(os.environ.get("LAB_KILLS", "12"))
+KILLS = 12
 """Of `killed-anywhere`, and a third of it of `killed-after-answer`."""
 AT_ONCE = 3
 SPREAD_SECONDS = 0.05

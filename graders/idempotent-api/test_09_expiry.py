@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from dataclasses import replace
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 TTL = 1.5
 """Seconds that keys are kept in this stage."""
-MANY_KEYS = int(os.environ.get("LAB_KEYS", "1000"))
+MANY_KEYS = 1000
 """The fewest that IA-24 speaks of: it says nothing of fewer, which a service may keep until there are more."""
 PORTION = 100
 PATIENCE = 60.0
