@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,10 @@ PACK = Path(__file__).parent / "pack"
 # No timed assertions, not even Hypothesis's own: any machine can stall.
 settings.register_profile("labrunner", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("labrunner")
+
+# A shell that starts the tests in the background has them ignore it, and everything that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

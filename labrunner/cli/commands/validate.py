@@ -32,7 +32,7 @@ from labrunner.rules.plan import select
 @click.option("--pdb", is_flag=True, envvar="LAB_PDB", show_envvar=True,
               help="With --check: a debugger where the check ends.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 64), envvar="LAB_JOBS", show_envvar=True,
-              help="Solutions graded at once; one more than there are cores, three for each with --quick.")  # fmt: skip
+              help="Solutions graded at once; one more than there are cores, two for each with --quick.")  # fmt: skip
 @click.option("--resume", is_flag=True, envvar="LAB_RESUME", show_envvar=True,
               help="Go on with a validation that was broken off.")  # fmt: skip
 @click.option("--update-transcripts", is_flag=True, envvar="LAB_UPDATE_TRANSCRIPTS", show_envvar=True,
@@ -100,7 +100,7 @@ def command(  # noqa: PLR0913, PLR0917 - click calls it with one argument per op
 def at_once(mode: Mode) -> int:
     """Solutions graded at once, unless told: checks mostly wait, and a quick validation does without wide margins."""
     cores = os.cpu_count() or 1
-    return 3 * cores if mode is Mode.QUICK else cores + 1
+    return 2 * cores if mode is Mode.QUICK else cores + 1
 
 
 def here() -> tuple[Path, ...]:

@@ -1,6 +1,5 @@
 """A runner to be killed: starts all that a run starts, over and over."""
 
-import signal
 import sys
 from pathlib import Path
 
@@ -8,8 +7,6 @@ from labrunner.model.lab import Language, ServiceSpec
 from labrunner.model.solution import Solution, Staged
 from labrunner.runtimes.docker.runtime import DockerRuntime
 
-# A shell that started the tests in the background had them ignore it, and us with them.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 folder = Path(sys.argv[1])
 solution = Solution(folder, "greeter", Language.PYTHON, ("python", "main.py"))
 print("begun", flush=True)
