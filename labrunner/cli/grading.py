@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labrunner.cli.interruption import insist
 from labrunner.cli.options import uses_stdout
 from labrunner.model.status import Status
 from labrunner.rules.fold import Fold
@@ -82,6 +83,7 @@ class Run:
                     click.echo(warning, nl=False, err=True)
                 with Live(terminal.console(to_stderr=uses_stdout(outputs))) as live:
                     for event in run.events():
+                        insist()
                         fold.add(event)
                         live.add(event)
                 self._finish(fold.result, outputs, progress, then)

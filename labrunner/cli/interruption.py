@@ -12,11 +12,27 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+_seen: list[int] = []
+
+
 def listen() -> None:
-    """From now on SIGTERM and SIGHUP raise `KeyboardInterrupt` in the main thread."""
+    """From now on SIGTERM and SIGHUP raise `KeyboardInterrupt` in the main thread, as SIGINT does."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def insist() -> None:
+    """Interrupt again, if the first time was lost: Python drops what is raised while it collects garbage or makes a class.
+
+    Raises:
+        KeyboardInterrupt: a signal came since `listen`.
+    """
+    if _seen:
+        raise KeyboardInterrupt
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    _seen.append(number)
     raise KeyboardInterrupt
