@@ -6,6 +6,7 @@ Only commands that start something listen: `signal` costs 4 ms, a twelfth of wha
 from __future__ import annotations
 
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def listen() -> None:
         signal.signal(number, _interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+    sys.unraisablehook = _unraisable
 
 
 def insist() -> None:
@@ -31,6 +33,11 @@ def insist() -> None:
     """
     if _seen:
         raise KeyboardInterrupt
+
+
+def _unraisable(dropped: sys.UnraisableHookArgs) -> None:
+    if dropped.exc_type is not KeyboardInterrupt:  # no traceback for what `insist` raises again
+        sys.__unraisablehook__(dropped)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
