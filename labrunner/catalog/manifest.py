@@ -38,6 +38,8 @@ class Packages(enum.StrEnum):
     NONE = "none"
 
 
+IMPORTING = (Language.PYTHON, Language.TYPESCRIPT, Language.GO)
+"""Languages whose imports can be found in their sources."""
 SLUG = r"[a-z0-9][a-z0-9-]{0,63}"
 _SLUG_FORM = "a slug (a-z, 0-9 and -, at most 64 characters)"
 
@@ -126,7 +128,7 @@ def _imports(table: Table) -> dict[Language, ImportRule]:
     rule = table.text("rule")
     packages = table.choice("packages", Packages, Packages.ANY) is Packages.ANY
     rules: dict[Language, ImportRule] = {}
-    for language in (Language.PYTHON, Language.TYPESCRIPT, Language.GO):
+    for language in IMPORTING:
         if language.value in table:
             row = table.table(language.value)
             rules[language] = ImportRule(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from labrunner.catalog.manifest import SLUG, Packages, Ready
+from labrunner.catalog.manifest import IMPORTING, SLUG, Packages, Ready
 from labrunner.model.lab import Language, Level, Visibility
 
 FILE = "lab.schema.json"
@@ -75,7 +75,10 @@ def _service() -> dict[str, Any]:
             "ready": _text("Target of the GET that answers 200 when the service is ready.", r"/[!-~]*"),
             "ready_when": {"enum": [ready.value for ready in Ready]},
             "ready_within_ms": {"type": "integer", "minimum": 100, "maximum": 600_000},
-            "try": {**names, "description": "Shell lines that `lab run` prints; $URL is the service's address."},
+            "try": {
+                **names,
+                "description": "Shell lines that `lab run` prints; $URL, $HOST and $PORT say where it is.",
+            },
             "companions": {**names, "description": "What the lab's checks may start beside the service."},
             "shared_companions": {**names, "description": "Those that run beside the shared service."},
         },
@@ -86,12 +89,11 @@ def _service() -> dict[str, Any]:
 def _imports() -> dict[str, Any]:
     """What a solution's sources may not bring in, by its language."""
     names = {"type": "array", "items": {"type": "string", "minLength": 1}}
-    languages = (Language.PYTHON, Language.TYPESCRIPT, Language.GO)
     return _object(
         {
             "rule": _text("Id of the README's rule that says so."),
             "packages": {"enum": [packages.value for packages in Packages]},
-            **{language.value: _object({"forbidden": names, "allowed": names}, ()) for language in languages},
+            **{language.value: _object({"forbidden": names, "allowed": names}, ()) for language in IMPORTING},
         },
         ("rule",),
     )

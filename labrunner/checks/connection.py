@@ -8,13 +8,13 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, NoReturn, Self
 from urllib.parse import urlsplit
 
 from labrunner.checks import message
 from labrunner.checks.clock import wait
 from labrunner.checks.diary import DIARY
+from labrunner.checks.http import DEADLINE, IDLE_SECONDS, SHOWN_BYTES, phrase
 from labrunner.checks.message import Body, Head, NotHTTP
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, fail
 from labrunner.model.outcome import Exchange, Failure, Piece
@@ -25,14 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-DEADLINE = 5.0
-"""Seconds for an answer, unless the check says otherwise."""
-IDLE_SECONDS = 2.0
-"""No usual server ends a connection that was idle for a shorter time; a stalled grader is idle."""
 KEPT_BYTES = 64 * 1024
 """Of one piece, for the transcript."""
 KEPT_PIECES = 400
-SHOWN_BYTES = 2000
 _REQUEST_LINE = re.compile(rb"([!-~]{1,40}) ([!-~]{1,8200})(?: |\r|\n)")
 
 
@@ -82,12 +77,12 @@ class Reply:
     @property
     def line(self) -> str:
         """Status and its phrase, e.g. ``404 Not Found``."""
-        return _phrase(self.status)
+        return phrase(self.status)
 
     def expect(self, *statuses: int, why: str) -> Reply:
         """This answer, when it has one of those statuses; else the check fails."""
         if self.status not in statuses:
-            fail(self, expected=" or ".join(map(_phrase, statuses)), got=self.line, why=why)
+            fail(self, expected=" or ".join(map(phrase, statuses)), got=self.line, why=why)
         return self
 
     @property
@@ -164,9 +159,8 @@ class Connection:
     def abort(self) -> None:
         """Break the connection off with a reset."""
         self._note(is_sent=True, event="reset")
-        with contextlib.suppress(OSError):
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close()
+        DIARY.note_exchange(0.0)
+        break_off(self._socket)
 
     def close(self) -> None:
         """Close it. May be called twice."""
@@ -216,8 +210,7 @@ class Connection:
                     return reply
                 interim.append(reply.head)
         except NotHTTP as fault:
-            failure = self.failure("a valid HTTP/1.1 answer", str(fault), "Clients must be able to read it.")
-            raise Failed(failure, Reason.PROTOCOL_ERROR) from None
+            raise self._unreadable(fault) from None
         finally:
             took = time.monotonic() - began
             DIARY.note_exchange(took)
@@ -229,8 +222,7 @@ class Connection:
         try:
             head = self._head(began + deadline, deadline)
         except NotHTTP as fault:
-            failure = self.failure("a valid HTTP/1.1 answer", str(fault), "Clients must be able to read it.")
-            raise Failed(failure, Reason.PROTOCOL_ERROR) from None
+            raise self._unreadable(fault) from None
         finally:
             DIARY.note_exchange(time.monotonic() - began)
         if head is None:
@@ -393,16 +385,20 @@ class Connection:
         """A failure with this connection's transcript."""
         return Failure(expected, got, why, (self._exchange(None, None, time.monotonic(), got),))
 
+    def _unreadable(self, fault: NotHTTP) -> Failed:
+        failure = self.failure("a valid HTTP/1.1 answer", str(fault), "Clients must be able to read it.")
+        return Failed(failure, Reason.PROTOCOL_ERROR)
+
     def _exceeded(self, deadline: float, expected: str, got: str, why: str = "") -> NoReturn:
         why = why or "A client gives up on an answer that does not come."
         raise Exceeded(self.failure(expected, got, why), deadline)
 
 
-def _phrase(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)
+def break_off(connection: socket.socket) -> None:
+    """Close it by a reset."""
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
 
 
 def raw_request(

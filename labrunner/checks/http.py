@@ -62,16 +62,12 @@ class Answer:
     @property
     def line(self) -> str:
         """Status and its phrase, e.g. ``404 Not Found``."""
-        try:
-            return f"{self.status} {HTTPStatus(self.status).phrase}"
-        except ValueError:
-            return str(self.status)
+        return phrase(self.status)
 
     def expect(self, status: int, why: str) -> Answer:
         """This answer, when it has that status; else the check fails."""
         if self.status != status:
-            wanted = HTTPStatus(status)
-            fail(self, expected=f"{wanted.value} {wanted.phrase}", got=self.line, why=why)
+            fail(self, expected=phrase(status), got=self.line, why=why)
         return self
 
     def json(self, why: str) -> Any:
@@ -216,7 +212,8 @@ class Client:
         fields = tuple(
             (name.decode("latin-1"), value.decode("latin-1", "replace")) for name, value in response.headers.raw
         )
-        exchange = _complete(outline, answered, response.status_code, fields, from_bytes(data, SHOWN_BYTES))
+        exchange = dataclasses.replace(outline, answered=answered, status=response.status_code, response_headers=fields,
+                                       response_body=from_bytes(data, SHOWN_BYTES))  # fmt: skip
         return Answer(exchange, response.headers, data)
 
     def close(self) -> None:
@@ -229,10 +226,12 @@ class Client:
         return [(name, value) for name, value in self._profile.items() if name.lower() not in sent] + pairs
 
 
-def _complete(
-    outline: Exchange, answered: float, status: int, fields: tuple[tuple[str, str], ...], body: str
-) -> Exchange:
-    return dataclasses.replace(outline, answered=answered, status=status, response_headers=fields, response_body=body)
+def phrase(status: int) -> str:
+    """A status in words, e.g. ``404 Not Found``; the number alone where it has none."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
 
 
 def _judge(fault: Exception, outline: Exchange, deadline: float, *, is_silent: bool) -> NoReturn:

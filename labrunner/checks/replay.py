@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-import struct
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from labrunner.checks.connection import break_off
 from labrunner.checks.http import Client
 from labrunner.checks.verdicts import Verdict
 from labrunner.model.outcome import Exchange, Piece
@@ -78,8 +78,7 @@ class _Bytes:
         self._told.append(Piece(self._now(), is_sent=True, data=piece.data, event=piece.event))
         with contextlib.suppress(OSError):
             if piece.event == "reset":
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self._socket.close()
+                break_off(self._socket)
                 self._ended = True
             elif piece.event:
                 self._socket.shutdown(socket.SHUT_WR)

@@ -106,9 +106,9 @@ class Run:
 
         terminal.show(result, terminal.console(to_stderr=uses_stdout(outputs)))
         if progress is not None:
-            verdicts = {check.id: check.status.value for check in result.checks if check.status is not Status.SKIPPED}
-            if result.startup is not None:
-                verdicts = {}  # no check ran: what was known of each stays known
+            # Where the service did not start no check ran: what was known of each stays known.
+            judged = result.checks if result.startup is None else ()
+            verdicts = {check.id: check.status.value for check in judged if check.status is not Status.SKIPPED}
             progress.save(json.render(result), result.seed, verdicts)
         write(result, outputs, self.folder)
         if then is not None:

@@ -84,6 +84,7 @@ class _Page:
             stage.slug: [check for check in result.checks if check.stage == stage.slug] for stage in result.stages
         }
         self._focus = self._first_failing_stage()
+        self._replays = {failed.id: number for number, failed in enumerate(replayable(result), start=1)}
 
     def _first_failing_stage(self) -> str | None:
         for stage, checks in self._by_stage.items():
@@ -200,9 +201,8 @@ class _Page:
             yield self._labelled("Hidden", Text(f"{check.outcome.reason}; what exactly was asked is not told"))
         yield self._labelled("Hint", Text(f"lab hint {printable(check.id)}", style="cyan"))
         yield self._labelled("Again", Text(printable(f"lab test {check.id} --seed {self._result.seed}"), style="cyan"))
-        numbers = {failed.id: number for number, failed in enumerate(replayable(self._result), start=1)}
-        if check.id in numbers:
-            yield self._labelled("Replay", Text(f"lab replay {numbers[check.id]}", style="cyan"))
+        if number := self._replays.get(check.id):
+            yield self._labelled("Replay", Text(f"lab replay {number}", style="cyan"))
 
     def _failure(self, failure: Failure) -> Iterator[RenderableType]:
         yield self._labelled("Expected", _safe(failure.expected))

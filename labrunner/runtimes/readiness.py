@@ -58,6 +58,12 @@ def look(host: str, port: int, target: str, timeout: float) -> Glance:
     return Glance(_status(data), data[:80], connected)
 
 
+def answers(host: str, port: int, spec: ServiceSpec | None, timeout: float) -> bool:
+    """Ask once whether it is ready: as `spec` says, or by a 200 to ``/`` where none is known."""
+    glance = look(host, port, spec.ready if spec else "/", timeout)
+    return spec.is_ready(glance.status) if spec else glance.status == 200
+
+
 def _status(data: bytes) -> int | None:
     line = re.match(rb"HTTP/1\.[01] ([0-9]{3})(?: [^\r\n]*)?\r\n", data)
     return int(line[1]) if line else None

@@ -20,7 +20,8 @@ from labrunner.solution.progress import Progress
 def command(number: int, runtime: str, packs: tuple[Path, ...]) -> int:
     """Send the request of a failure again, to a fresh service.
 
-    Then show what is different. N counts the failures of the last test from 1. Whatever earlier requests of the check had stored is not there.
+    Then show what is different. N counts the failures of the last test from 1. Whatever earlier requests of the check
+    had stored is not there.
     """
     solution, lab = solution_and_lab(packs)
     path = Progress(solution.path).result_path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -50,9 +51,10 @@ def command(port: int, beside: tuple[str, ...], runtime: str, seed: str | None, 
             for name, value in session.environment.items():
                 click.echo(f"{name}={value}")
             click.secho(f"Ready at {session.url} (Ctrl-C ends it). In another terminal:", bold=True)
+            where = urlsplit(session.url)
             for line in lab.service.try_lines:
-                host, _, at = session.url.rpartition("/")[2].rpartition(":")
-                click.echo(f"  {line.replace('$URL', session.url).replace('$HOST', host).replace('$PORT', at)}")
+                shown = line.replace("$URL", session.url).replace("$HOST", str(where.hostname))
+                click.echo(f"  {shown.replace('$PORT', str(where.port))}")
             click.echo(f"The service {session.wait()}.")
     except NotStarted as refusal:
         not_started(refusal.startup)

@@ -209,7 +209,7 @@ class Container(DockerContainer):
     def run_inside(self, command: Sequence[str]) -> str:
         """What a short command inside writes; empty when it cannot be run (best effort, for diagnosis)."""
         try:
-            return self.exec(list(command)).output.decode("utf-8", "replace")
+            return self.execute(command)[1].decode("utf-8", "replace")
         except Exception:  # noqa: BLE001 - a diagnosis must not add a failure of its own
             return ""
 

@@ -155,9 +155,7 @@ class DockerService(Tenant):
         return f"{profile.processes} threads and processes"
 
     def answers(self, timeout: float) -> bool:
-        spec = self._spec
-        glance = readiness.look(*self.client_address, spec.ready if spec else "/", timeout)
-        return spec.is_ready(glance.status) if spec else glance.status == 200
+        return readiness.answers(*self.client_address, self._spec, timeout)
 
     def limit(self) -> Reason | None:
         return self._life.limit()

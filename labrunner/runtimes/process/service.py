@@ -72,9 +72,7 @@ class ProcessService(ProcessProgram):
         return readiness.ended(code or 0, self._supervised.exited_at - self._started_at, log)
 
     def answers(self, timeout: float) -> bool:
-        spec = self._spec
-        glance = readiness.look(self._launch.host, self._launch.port, spec.ready if spec else "/", timeout)
-        return spec.is_ready(glance.status) if spec else glance.status == 200
+        return readiness.answers(self._launch.host, self._launch.port, self._spec, timeout)
 
     def limit(self) -> Reason | None:
         return None
