@@ -88,7 +88,7 @@ class _Kept:
         stat = path.stat()
         mark = [stat.st_mtime_ns, stat.st_size]
         known = self._known.get(str(path))
-        if not isinstance(known, list) or known[:1] != [mark]:
+        if not isinstance(known, list) or len(known) != 2 or known[0] != mark:
             known = [mark, _head(tomllib.loads(path.read_text(encoding="utf-8")))]
         self._used[str(path)] = known
         head: dict[str, Any] = known[1]

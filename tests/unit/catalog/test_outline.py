@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,15 @@ def test_what_was_kept_may_be_anything(pack: Path, tmp_path: Path, content: str)
     """A file of another version, or cut short, costs nothing but the reading."""
     (tmp_path / "outlines.json").write_text(content)
     assert _greeter(pack, tmp_path) == _greeter(pack, None)
+
+
+def test_what_was_kept_may_be_cut_short(pack: Path, tmp_path: Path) -> None:
+    """Of a file that is known, but not what it says."""
+    fresh = _greeter(pack, tmp_path)
+    kept = tmp_path / "outlines.json"
+    table = json.loads(kept.read_bytes())
+    kept.write_text(json.dumps({key: value[:1] if isinstance(value, list) else value for key, value in table.items()}))
+    assert _greeter(pack, tmp_path) == fresh
 
 
 def test_nowhere_to_keep_is_no_reason_to_fail(pack: Path, tmp_path: Path) -> None:
