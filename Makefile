@@ -47,6 +47,8 @@ validate: $(venv) ## prove the graders, every mutant in both runtimes: make vali
 	$(bin)/lab validate $(LAB) --full --runs $(RUNS)
 	LABRUNNER_HISTORIES=100000 $(bin)/python -m pytest -q tests/unit/rules/quota tests/unit/rules/once
 	LABRUNNER_KILLS=50 $(bin)/python -m pytest -q tests/docker/test_reaper.py
+	LABRUNNER_PUSHED=3 $(bin)/python -m pytest -q tests/ci/test_grading.py
+	$(bin)/python -m pytest -q -m exhaustive tests
 
 bench: $(venv) ## measure what should be fast, as ratios in one run
 	@$(bin)/python scripts/bench.py

@@ -88,6 +88,7 @@ class Service:
         labrunner: ``owner/name`` of the repository that holds the actions.
         settings: ``secrets`` and ``vars`` by job-independent name.
         attested: names and digests.
+        given: results of jobs that are not run.
         is_installed: labrunner was installed on this machine by an earlier job of the same commit; not done again.
     """
 
@@ -99,14 +100,26 @@ class Service:
     artifacts: dict[str, Path] = field(default_factory=dict)
     attested: dict[str, str] = field(default_factory=dict)
     is_installed: bool = False
+    given: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
 
-    def push(self, repository: str, commit: str, workflow: str) -> dict[str, Job]:
-        """Run `workflow` of `repository` at `commit`, as after a push; returns all jobs by name."""
-        self.jobs, self.artifacts, self.attested = {}, {}, {}
+    def push(
+        self, repository: str, commit: str, workflow: str, name: str = "main", given: dict[str, str] | None = None
+    ) -> dict[str, Job]:
+        """Run `workflow` of `repository` at `commit`, as after a push; returns all jobs that ran, by name.
+
+        Args:
+            repository: ``owner/name``.
+            commit: what was pushed.
+            workflow: its path.
+            name: of the branch or tag.
+            given: results of jobs that are not run.
+        """
+        self.jobs, self.artifacts, self.attested, self.given = {}, {}, {}, given or {}
+        owner = repository.split("/", maxsplit=1)[0]
         github = {
-            "repository": repository, "repository_owner": repository.split("/", maxsplit=1)[0], "sha": commit, "run_id": "4711",
-            "run_attempt": "1", "event_name": "push", "token": "the-token", "actor": repository.split("/", maxsplit=1)[0], "event": {},
+            "repository": repository, "repository_owner": owner, "sha": commit, "run_id": "4711", "run_attempt": "1",
+            "event_name": "push", "token": "the-token", "actor": owner, "event": {}, "ref_name": name,
         }  # fmt: skip
         page = load(self.tree(repository, commit) / workflow)
         self._workflow(page, {"github": github, "inputs": {}}, repository, commit)
@@ -128,6 +141,9 @@ class Service:
         contexts["env"] = {name: filled(str(value), contexts) for name, value in page.get("env", {}).items()}
         needs: dict[str, Any] = {}
         for name, job in page["jobs"].items():
+            if name in self.given:
+                needs[name] = {"result": self.given[name], "outputs": {}}
+                continue
             mine = contexts | {"needs": needs, "steps": {}, "matrix": {}}
             named = job.get("needs", [])
             before = [needs[need]["result"] for need in ([named] if isinstance(named, str) else named)]
@@ -261,7 +277,7 @@ class _Run:
             case "actions/download-artifact":
                 self._download(given)
             case "actions/attest":
-                self._service.attested[str(given["subject-name"])] = str(given["subject-digest"])
+                self._service.attested |= self._subjects(given)
             case _:
                 raise AssertionError(f"the action {place} is not known here")
         self._job.steps.append(Step(name, SUCCESS))
@@ -293,6 +309,12 @@ class _Run:
         commit = str(given.get("ref") or self._github["sha"])
         target = self.workspace / str(given.get("path") or ".")
         shutil.copytree(self._service.tree(repository, commit), target, symlinks=True, dirs_exist_ok=True)
+
+    def _subjects(self, given: dict[str, Any]) -> dict[str, str]:
+        if "subject-digest" in given:
+            return {str(given["subject-name"]): str(given["subject-digest"])}
+        found = [file for pattern in str(given["subject-path"]).split() for file in self.workspace.glob(pattern)]
+        return {file.name: digest(file) for file in found}
 
     def _upload(self, given: dict[str, Any]) -> None:
         source = self.workspace / str(given["path"])
