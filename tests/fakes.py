@@ -68,6 +68,9 @@ class FakeService:
     def memory(self) -> int | None:
         return 1 << 20
 
+    def stored(self) -> int | None:
+        return 1 << 10
+
     def log(self, since: float, until: float) -> tuple[str, ...]:
         return (f"{self.name} says",)
 

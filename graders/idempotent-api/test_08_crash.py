@@ -9,15 +9,15 @@ import pytest
 from life import EXACTLY_ONCE, Life, kill, killed_at
 from vocabulary import Shop, essence, must_replay
 
-from labrunner.checks import Service, Services, fail, wait
+from labrunner.checks import Effort, Service, Services, fail, wait
 
 if TYPE_CHECKING:
     from bank import Bank
 
 TIMEOUT_MS = 1_500
 """Long enough that a quiet machine never reaches it, short enough that a killed charge is not waited for long."""
-KILLS = 12
-"""Of `killed-anywhere`, and a third of it of `killed-after-answer`."""
+KILLS = (12, 40, 200)
+"""Of `killed-anywhere`, by effort, and a third of it of `killed-after-answer`."""
 AT_ONCE = 3
 SPREAD_SECONDS = 0.05
 SURVIVES = "What was answered was on disk before: a kill takes nothing back."
@@ -74,9 +74,9 @@ def test_killed_after_charge(mortal: Shop) -> None:
     life.audit()
 
 
-def test_killed_after_answer(mortal: Shop) -> None:
+def test_killed_after_answer(mortal: Shop, effort: Effort) -> None:
     """IA-21: killed right after the ledger answered, before, while and after the service writes that down."""
-    for _ in range(max(4, KILLS // 3)):
+    for _ in range(effort.of(*KILLS) // 3):
         life = Life(mortal)
         account = life.payment.account
         mortal.bank.plan(account, [{"hold": "after"}])
@@ -120,10 +120,10 @@ def test_killed_while_charging_again(mortal: Shop) -> None:
     life.audit()
 
 
-def test_killed_anywhere(mortal: Shop) -> None:
+def test_killed_anywhere(mortal: Shop, effort: Effort) -> None:
     """IA-21: killed at moments that the run's seed chose, with several payments under way: each is made once."""
     rng = mortal.rng
-    for _ in range(KILLS):
+    for _ in range(effort.of(*KILLS)):
         lives = [Life(mortal) for _ in range(AT_ONCE)]
         for life in lives:
             mortal.bank.plan(life.payment.account, [{"slow": rng.random() * SPREAD_SECONDS / 2}])

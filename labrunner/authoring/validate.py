@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
     from labrunner.authoring.cases import Case
     from labrunner.authoring.wanted import Wanted
+    from labrunner.model.effort import Effort
     from labrunner.model.lab import Lab
     from labrunner.model.result import Result
     from labrunner.model.solution import Solution
     from labrunner.model.validation import CaseReport
 
-    Grade = Callable[[Solution, str, tuple[str, ...]], Result]
+    Grade = Callable[[Solution, str, tuple[str, ...], Effort], Result]
 
 LOAD_RUNS = 500
 """Numbers of runs under load begin here, so that they have seeds of their own."""
@@ -43,7 +44,7 @@ def validate(lab: Lab, held: tuple[str, ...], grade: Grade, wanted: Wanted, kept
     Args:
         lab: what to prove.
         held: ids of the checks that its graders hold.
-        grade: grades a solution with a seed, by some of the checks.
+        grade: grades a solution with a seed, by some of the checks, with some effort.
         wanted: how much, and how often.
         kept: reports of an earlier validation that need not be made again, by the case's id.
         transcripts: compares what learners see; None when there is nothing to compare.
@@ -147,10 +148,10 @@ class _Work:
 
 def _run(case: Case, solution: Solution, asked: tuple[str, ...], grade: Grade, wanted: Wanted, number: int) -> Result:
     """One run; of a mutant once more while that may still catch it."""
-    result = grade(solution, wanted.run_seed(case, number), asked)
+    result = grade(solution, wanted.run_seed(case, number), asked, wanted.effort(case))
     for attempt in range(1, MOST_TRIES):
         statuses = {check.status for check in result.checks if check.id in case.breaks}
         if case.kind is not CaseKind.MUTANT or Status.INCONCLUSIVE not in statuses:
             break
-        result = grade(solution, wanted.run_seed(case, number + attempt * 1000), asked)
+        result = grade(solution, wanted.run_seed(case, number + attempt * 1000), asked, wanted.effort(case))
     return result

@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labrunner.model.effort import Effort
 from labrunner.model.lab import LOAD_STAGE
 from labrunner.model.validation import CORRECT, CaseKind
 from labrunner.rules.plan import with_needs
@@ -112,10 +113,16 @@ class Wanted:
             return self.runs
         return runs_to_judge(case.caught) if case.caught is not None else 1
 
+    def effort(self, case: Case) -> Effort:
+        """How hard checks look: a mutant must be found by what learners get."""
+        return Effort.EXHAUSTIVE if self.mode is Mode.FULL and case.kind in CORRECT else Effort.BRISK
+
     def run_seed(self, case: Case, number: int) -> str:
         """The seed of one run: short, and repeatable by itself."""
         return hashlib.sha256(f"{self.seed}\0{case.id}\0{number}".encode()).hexdigest()[:12]
 
     def foreground(self, lab: Lab, case: Case, check: str, seed: str) -> str:
         """The line that runs one check against one solution on the terminal."""
-        return f"lab validate {lab.name} --case {case.id} --check {check} --seed {seed} --runtime {self.runtime}{self.line}"
+        full = " --full" if self.effort(case) is Effort.EXHAUSTIVE else ""
+        asked = f"--case {case.id} --check {check} --seed {seed} --runtime {self.runtime}"
+        return f"lab validate {lab.name} {asked}{full}{self.line}"

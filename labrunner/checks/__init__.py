@@ -24,6 +24,7 @@ from labrunner.checks.plans import for_all
 from labrunner.checks.pulse import PULSE
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
+from labrunner.model.effort import Effort
 from labrunner.rules import quota
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Companion",
     "Companions",
     "Connection",
+    "Effort",
     "Exceeded",
     "Exit",
     "Failed",

@@ -65,6 +65,17 @@ class Service(Hurtable):
             undecided("the memory of a process cannot be measured on this machine")
         return told
 
+    def stored(self) -> int:
+        """Bytes of all files below the service's ``DATA_DIR``.
+
+        Raises:
+            Undecided: they cannot be counted (an image of the learner's own has no tool for it).
+        """
+        told: int | None = self._do("stored")["bytes"]
+        if told is None:
+            undecided("the files below DATA_DIR cannot be counted in this image")
+        return told
+
     def connect(self) -> Connection:
         """A connection of its own, to speak bytes."""
         return Connection(self.url, self.name)

@@ -9,6 +9,7 @@ import click
 
 from labrunner.cli.interruption import insist
 from labrunner.cli.options import uses_stdout
+from labrunner.model.effort import Effort
 from labrunner.model.status import Status
 from labrunner.rules.fold import Fold
 from labrunner.rules.score import exit_code
@@ -43,13 +44,15 @@ class Run:
     early: Spawned | None = None
     terms: Terms | None = None
     folder: str = ""
+    effort: Effort = Effort.BRISK
 
     @property
     def wish(self) -> Wish:
         """For the wiring."""
         return Wish(
             self.lab, self.solution, self.asked, self.seed, self.runtime, self.stop_early, self.start_tries,
-            needs_strong_isolation=self.needs_strong_isolation, terms=self.terms, early=self.early, is_last=True,
+            needs_strong_isolation=self.needs_strong_isolation, terms=self.terms, early=self.early, effort=self.effort,
+            is_last=True,
         )  # fmt: skip
 
     def conduct(

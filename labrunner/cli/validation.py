@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from labrunner.catalog.packs import Catalog
+    from labrunner.model.effort import Effort
     from labrunner.model.lab import Check, Lab
     from labrunner.model.result import Result
     from labrunner.model.solution import Solution
@@ -68,7 +69,9 @@ class Asked:
         return BOTH if self.mode is Mode.FULL and self.runtime == "auto" else (self.runtime,)
 
 
-def in_foreground(lab: Lab, case_id: str, check_id: str, runtime: str, seed: str | None, *, with_pdb: bool) -> ExitCode:
+def in_foreground(
+    lab: Lab, case_id: str, check_id: str, runtime: str, seed: str | None, *, with_pdb: bool, effort: Effort
+) -> ExitCode:
     """One check against one solution on the terminal, with pytest's own output; the check's needs are left out."""
     listen()
     case = next((case for case in authors.look(lab)[0] if case.id == case_id), None)
@@ -78,8 +81,9 @@ def in_foreground(lab: Lab, case_id: str, check_id: str, runtime: str, seed: str
     with tempfile.TemporaryDirectory(prefix="lab-validate-") as folder:
         solution = manifest.read(authors.lay_out(case, lab, Path(folder) / "solution"))
         wish = Wish(
-            alone, solution, (check_id,), seed or fresh_seed(), runtime, foreground=("--pdb",) if with_pdb else ()
-        )
+            alone, solution, (check_id,), seed or fresh_seed(), runtime, foreground=("--pdb",) if with_pdb else (),
+            effort=effort,
+        )  # fmt: skip
         with grading(wish) as run:
             result = fold(run.events())
     console = terminal.console()
@@ -163,8 +167,10 @@ class Validating:
             "".join(f" --pack {folder}" for folder in asked.packs),
         )  # fmt: skip
 
-        def grade(solution: Solution, run_seed: str, checks: tuple[str, ...]) -> Result:
-            wish = Wish(opened(lab), solution, checks, run_seed, runtime, kept=kept, patience=asked.patience)
+        def grade(solution: Solution, run_seed: str, checks: tuple[str, ...], effort: Effort) -> Result:
+            wish = Wish(
+                opened(lab), solution, checks, run_seed, runtime, kept=kept, patience=asked.patience, effort=effort
+            )
             with grading(wish) as run:
                 return fold(run.events())
 

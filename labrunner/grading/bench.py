@@ -137,6 +137,8 @@ class OwnServices:
                 return {"code": end.code, "seconds": end.seconds}
             case "memory":
                 return {"bytes": self.services[name].memory()}
+            case "stored":
+                return {"bytes": self.services[name].stored()}
             case "kill":
                 patient.kill()
             case "restart":

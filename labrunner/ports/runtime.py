@@ -66,6 +66,9 @@ class Service(Target, Protocol):
     def memory(self) -> int | None:
         """Bytes of resident memory that all its processes have together; None where nobody can tell."""
 
+    def stored(self) -> int | None:
+        """Bytes of all files below its ``DATA_DIR``; None where nobody can tell."""
+
     def limit(self) -> Reason | None:
         """The resource limit (OOM, PIDS, DISK_FULL) that it ran into since its start; None where nothing is known."""
 

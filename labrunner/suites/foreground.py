@@ -27,8 +27,7 @@ class Foreground(ForkServer):
         order: dict[str, Any] = wire.decode(next(self._channel.lines()), dict)
         item = items[order["run"]]
         session.items[:] = [item]
-        seed = f"{self._seed}/{order['run']}/{order['attempt']}"
-        item.config.stash[CONTEXT] = Context(self._channel, seed, order["service"])
+        item.config.stash[CONTEXT] = Context.of(self._channel, self._seed, order)
         item.config.stash[AGENT] = "lab/foreground"
         self._began = time.monotonic()
         return None

@@ -26,6 +26,7 @@ from _pytest.runner import runtestprotocol
 from labrunner.checks import Broken, Client, Companions, Exceeded, Failed, Service, Services, Undecided
 from labrunner.checks.diary import DIARY
 from labrunner.checks.load import Load, measured
+from labrunner.model.effort import Effort
 from labrunner.model.outcome import Attempt, Sight
 from labrunner.rules import wire
 from labrunner.rules.text import from_bytes, printable, storable
@@ -48,6 +49,13 @@ class Context:
     channel: Channel
     seed: str
     service: dict[str, Any]
+    effort: Effort
+
+    @classmethod
+    def of(cls, channel: Channel, seed: str, order: Mapping[str, Any]) -> Context:
+        """Of what the runner asks for, in a run with that seed."""
+        own = f"{seed}/{order['run']}/{order['attempt']}"
+        return cls(channel, own, order["service"], Effort(order["effort"]))
 
     def call(self, action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the runner; satisfies `labrunner.checks.services.Bench`."""
@@ -200,6 +208,11 @@ class ForkServer:
         """The only source of random choices: repeatable by the run's seed."""
         return random.Random(request.config.stash[CONTEXT].seed)
 
+    @pytest.fixture
+    def effort(self, request: pytest.FixtureRequest) -> Effort:
+        """How hard to look, where a check can look harder."""
+        return request.config.stash[CONTEXT].effort
+
     # -- one check ----------------------------------------------------------------------------------------------
 
     def _run_forked(self, item: pytest.Item, order: dict[str, Any], descriptor: int) -> None:
@@ -212,8 +225,7 @@ class ForkServer:
             self._channel.close()
             channel = Channel(socket.socket(fileno=descriptor))
             channel.send({"pid": os.getpid()})
-            seed = f"{self._seed}/{order['run']}/{order['attempt']}"
-            item.config.stash[CONTEXT] = Context(channel, seed, order["service"])
+            item.config.stash[CONTEXT] = Context.of(channel, self._seed, order)
             # One client profile for the whole run, another in the next: nothing to tell a grader by.
             item.config.stash[AGENT] = f"lab/{random.Random(f'{self._seed}/agent').randrange(1000)}"
             channel.send({"attempt": self._attempt(item)})

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labrunner.model.effort import Effort
 from labrunner.model.outcome import Attempt, Sight
 from labrunner.ports.runtime import NotStarted
 from labrunner.ports.suite import SuiteBroken
@@ -50,6 +51,7 @@ class PytestSuite:
         early: a process that waits for its order; None to start one.
         patience: seconds after which a check that says nothing hangs.
         foreground: pytest's own further options, to run one check on this terminal; None for the usual silence.
+        effort: how hard its checks look.
     """
 
     def __init__(  # noqa: PLR0913 - each keyword is one caller's way to get a process
@@ -63,11 +65,13 @@ class PytestSuite:
         early: Spawned | None = None,
         patience: float = HANGING_SECONDS,
         foreground: tuple[str, ...] | None = None,
+        effort: Effort = Effort.BRISK,
     ) -> None:
         graders = (grader,) if isinstance(grader, Path) else grader
         self._sending = threading.Lock()
         self._patience = patience
         self._is_foreground = foreground is not None
+        self._effort = effort
         self._seen: Attempt | None = None
         self._told: dict[str, Any] = {}
         self._closed = False
@@ -112,7 +116,7 @@ class PytestSuite:
         with ours:
             with theirs, self._sending:
                 try:
-                    self._channel.send({"run": check, "attempt": attempt, "service": dict(service)}, theirs.fileno())
+                    self._channel.send(self._order(check, attempt, service), theirs.fileno())
                 except OSError:
                     return _errored(began, f"the grader's process is gone: {self._child.last_words()}")
             return _Conversation(Channel(ours), bench, self._patience).hold(began)
@@ -120,9 +124,12 @@ class PytestSuite:
     def _run_here(self, check: str, service: Mapping[str, Any], bench: Bench) -> Attempt:
         """The check on this terminal, once: whoever asks again is told the same."""
         if self._seen is None:
-            self._channel.send({"run": check, "attempt": 0, "service": dict(service)})
+            self._channel.send(self._order(check, 0, service))
             self._seen = _Conversation(self._channel, bench, None).hold(time.monotonic())
         return self._seen
+
+    def _order(self, check: str, attempt: int, service: Mapping[str, Any]) -> dict[str, Any]:
+        return {"run": check, "attempt": attempt, "service": dict(service), "effort": self._effort}
 
     def close(self) -> None:
         if not self._closed:

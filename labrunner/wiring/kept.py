@@ -36,7 +36,7 @@ def content_key(wish: Wish) -> str:
     lab = wish.lab
     parts = [
         solution, of_tree(lab.manifest.parent, lab.scaffolds), of_tree(*lab.graders), runner_digest(), wish.runtime,
-        wish.needs_strong_isolation, lab.id, list(wish.asked), {check.id: check.points for check in lab.checks},
+        wish.needs_strong_isolation, wish.effort, lab.id, list(wish.asked), {check.id: check.points for check in lab.checks},
         wish.solution.language.value, wish.terms.digest if wish.terms else "", wish.terms.minimum if wish.terms else None,
     ]  # fmt: skip
     return hashlib.sha256(canonical(parts)).hexdigest()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem, LabInvalid, UnknownName
 from labrunner.grading.workplace import workplace
+from labrunner.model.effort import Effort
 from labrunner.model.result import Isolation
 from labrunner.ports.suite import SuiteBroken
 from labrunner.solution import intake
@@ -43,6 +44,7 @@ class Wish:
         early: a process for the suite, spawned before all else; None to spawn one.
         kept: the lab's grader, loaded already.
         patience: seconds after which a check that says nothing hangs.
+        effort: how hard checks look.
         is_last: this process ends after the run, and need not wait until containers are removed.
     """
 
@@ -60,6 +62,7 @@ class Wish:
     kept: KeptGrader | None = None
     patience: float = HANGING_SECONDS
     foreground: tuple[str, ...] | None = None
+    effort: Effort = Effort.BRISK
     is_last: bool = False
 
 
@@ -92,7 +95,7 @@ def grading(wish: Wish) -> Iterator[Grading]:
         # The grader loads while everything else gets ready: it takes longest.
         try:
             suite = PytestSuite(lab.graders, wish.seed, work / "suite", kept=wish.kept, early=wish.early,
-                                patience=wish.patience, foreground=wish.foreground)  # fmt: skip
+                                patience=wish.patience, foreground=wish.foreground, effort=wish.effort)  # fmt: skip
         except SuiteBroken as fault:
             raise LabInvalid(f"The grader of '{lab.id}' cannot be run: {fault}") from None
         stack.callback(suite.close)

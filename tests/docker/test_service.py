@@ -56,6 +56,15 @@ def test_memory_is_what_it_holds_on_to(probe: DockerService) -> None:
     assert (probe.memory() or 0) >= before + (60 << 20)
 
 
+def test_what_is_stored_is_all_files_below_data_dir(probe: DockerService) -> None:
+    """IA-24: in bytes; a link adds nothing."""
+    before = probe.stored()
+    assert before is not None
+    probe.put_data("weighed", b"x" * 1000)
+    probe.link_data("again", "weighed")
+    assert probe.stored() == before + 1000
+
+
 def test_stop_is_graceful_and_its_code_is_told(probe: DockerService) -> None:
     """SIGTERM reaches the service, its exit code reaches us, and its data waits for the next start."""
     get(probe, "/keep?value=treasure")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from labrunner.authoring.cases import Case, find, lay_out
+from labrunner.model.effort import Effort
 from labrunner.model.event import CheckEnded, RunEnded
 from labrunner.model.outcome import Sight
 from labrunner.model.result import Fault, Result
@@ -29,9 +30,9 @@ MUTANTS = sorted(path.name for path in (PACK / "graders" / "greeter" / "mutants"
 
 
 def _grade(lab: Lab, folder: Path, seed: str = "seed", *, asked: tuple[str, ...] | None = None,
-           stop_early: bool = False) -> Result:  # fmt: skip
+           stop_early: bool = False, effort: Effort = Effort.BRISK) -> Result:  # fmt: skip
     ids = asked if asked is not None else tuple(check.id for check in lab.checks)
-    wish = Wish(lab, manifest.read(folder), ids, seed, "process", stop_early=stop_early, start_tries=1)
+    wish = Wish(lab, manifest.read(folder), ids, seed, "process", stop_early=stop_early, start_tries=1, effort=effort)
     with grading(wish) as run:
         return fold(run.events())
 
@@ -177,6 +178,20 @@ def test_a_grader_that_raises_harms_nobody(greeter: Lab, reference: Path, tmp_pa
     assert _statuses(result)["greet/healthy"] == Sight.ERRORED.value
     assert "KeyError: 'x'" in result.checks[0].outcome.note
     assert result.score.value is None
+
+
+@pytest.mark.parametrize("effort", list(Effort))
+def test_a_check_is_told_how_hard_to_look(greeter: Lab, reference: Path, tmp_path: Path, effort: Effort) -> None:
+    """12 kills for a learner who waits, 40 for a grade, 200 for an author's proof."""
+    asking = copy_of(greeter.grader, tmp_path / "grader")
+    file = asking / "test_01_greet.py"
+    begins = "def test_healthy(client: Client) -> None:\n"
+    assert begins in file.read_text()
+    told = "    raise ValueError(str(effort.of(12, 40, 200)))\n"
+    file.write_text(file.read_text().replace(begins, begins.replace("client: Client", "client, effort") + told))
+    result = _grade(dataclasses.replace(greeter, grader=asking), reference, effort=effort)
+    amount = {Effort.BRISK: 12, Effort.THOROUGH: 40, Effort.EXHAUSTIVE: 200}[effort]
+    assert f"ValueError: {amount}" in result.checks[0].outcome.note
 
 
 def test_hostile_files_in_a_solution_change_nothing(greeter: Lab, reference: Path) -> None:

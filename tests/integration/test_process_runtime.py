@@ -376,6 +376,16 @@ def test_memory_is_that_of_all_its_processes(launch: Launch) -> None:
     assert (alone.memory() or 0) >= before + (60 << 20)
 
 
+def test_what_is_stored_is_all_files_below_data_dir(launch: Launch) -> None:
+    """IA-24: in bytes, in folders too; a link adds nothing."""
+    service = launch("misbehaving", "none")
+    service.wait_ready(SPEC)
+    before = service.stored()
+    service.put_data("kept", b"x" * 1000)
+    service.link_data("again", "kept")
+    assert (before, service.stored()) == (0, 1000)
+
+
 def test_two_services_at_once_do_not_meet(launch: Launch) -> None:
     """Ports and folders of their own; the end of one is not the other's."""
     services = [launch("misbehaving"), launch("misbehaving")]

@@ -62,6 +62,7 @@ def command(
         lab = marking.applied(lab)
         from labrunner.cli.graded import Handing, conduct, seed_for
         from labrunner.cli.grading import Run
+        from labrunner.model.effort import Effort
 
         handing = Handing(subject, given["envelope"], given["key"], given["store"])
         run = Run(
@@ -74,5 +75,6 @@ def command(
             terms=marking.terms,
             folder=given["folder"],
             early=spawned,
+            effort=Effort.THOROUGH,
         )
         return conduct(run, outputs, handing)

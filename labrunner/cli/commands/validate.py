@@ -80,8 +80,10 @@ def command(  # noqa: PLR0913, PLR0917 - click calls it with one argument per op
         if not check_id:
             raise UsageError(f"{check} is no single check.", "Say STAGE/CHECK.")
         from labrunner.cli.validation import in_foreground
+        from labrunner.model.effort import Effort
 
-        return in_foreground(lab, cases[0], check, runtime, seed, with_pdb=pdb)
+        effort = Effort.EXHAUSTIVE if full else Effort.BRISK
+        return in_foreground(lab, cases[0], check, runtime, seed, with_pdb=pdb, effort=effort)
     if quick and full:
         raise UsageError("--quick and --full contradict each other.", "Give one of them.")
     if pdb:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,6 +81,9 @@ class ProcessService(ProcessProgram):
     def memory(self) -> int | None:
         return resident(descendants(self._supervised.pid))
 
+    def stored(self) -> int | None:
+        return sum(_size(place) for place in self._data.rglob("*"))
+
     def stop(self, within: float) -> Exit:
         began = time.monotonic()
         if self._supervised.exit_code is None:
@@ -108,3 +112,12 @@ class ProcessService(ProcessProgram):
         if self._launch.data is None:
             raise LookupError(f"the service '{self.name}' has no folder for data")
         return self._launch.data
+
+
+def _size(place: Path) -> int:
+    """Bytes of a file; of what is none, or gone meanwhile, 0."""
+    try:
+        found = place.lstat()
+    except OSError:
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0

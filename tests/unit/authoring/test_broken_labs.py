@@ -24,6 +24,7 @@ from labrunner.model.validation import LabReport
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from labrunner.model.effort import Effort
     from labrunner.model.result import Result
     from labrunner.model.solution import Solution
 
@@ -41,7 +42,7 @@ def pack(tmp_path: Path) -> Path:
     return tmp_path / "pack"
 
 
-def _nobody(solution: Solution, seed: str, asked: tuple[str, ...]) -> Result:
+def _nobody(solution: Solution, seed: str, asked: tuple[str, ...], effort: Effort) -> Result:
     raise AssertionError("nothing is to be graded")
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from labrunner.model.effort import Effort
     from labrunner.model.event import Event
     from labrunner.model.lab import Lab
     from labrunner.model.result import Result
@@ -59,7 +60,7 @@ class Grades:
         self.mutant: list[Verdicts] = [RUDE]
         self.instead: Event | None = None
 
-    def __call__(self, solution: Solution, seed: str, asked: tuple[str, ...]) -> Result:
+    def __call__(self, solution: Solution, seed: str, asked: tuple[str, ...], effort: Effort) -> Result:
         text = (solution.path / "main.py").read_text()
         is_mutant = (solution.path / "greeting.py").is_file() and "!" in (solution.path / "greeting.py").read_text()
         kind = "mutant" if is_mutant else "reference" if "greeting" in text else "scaffold"

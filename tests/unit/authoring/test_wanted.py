@@ -8,6 +8,7 @@ import pytest
 
 from labrunner.authoring.cases import Case
 from labrunner.authoring.wanted import LOAD_TURNS, Mode, Wanted
+from labrunner.model.effort import Effort
 from labrunner.model.validation import CaseKind
 from tests.builders import check, lab
 
@@ -83,3 +84,13 @@ def test_a_runs_seed_is_short_and_its_own() -> None:
     seeds = {wanted.run_seed(case, number) for case in (REFERENCE, OTHER) for number in range(5)}
     assert len(seeds) == 10
     assert all(len(seed) == 12 for seed in seeds)
+
+
+def test_only_a_full_validation_looks_exhaustively() -> None:
+    """At what must pass; the line that repeats a run says so. A mutant is found by what learners get, or not at all."""
+    mutant = _mutant("m", "a/x")
+    efforts = {mode: [_wanted(mode).effort(case) for case in (REFERENCE, mutant)] for mode in Mode}
+    brisk = [Effort.BRISK, Effort.BRISK]
+    assert efforts == {Mode.QUICK: brisk, Mode.USUAL: brisk, Mode.FULL: [Effort.EXHAUSTIVE, Effort.BRISK]}
+    lines = [_wanted(Mode.FULL).foreground(LAB, case, "a/x", "s") for case in (REFERENCE, mutant)]
+    assert ["--full" in line for line in lines] == [True, False]
