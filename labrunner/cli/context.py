@@ -43,7 +43,7 @@ def solution_and_lab(
             f"{solution.path / FILE} names the lab '{solution.lab}', which is not known here.",
             fault.hint if fault.hint.startswith("Did") else "See `lab list`; labs of another pack need --pack DIR.",
         ) from None
-    if solution.language not in lab.languages:
+    if not lab.takes(solution.language):
         known = ", ".join(language.value for language in lab.languages)
         raise BadSolutionFile(
             f"{solution.path / FILE}: the lab '{lab.id}' is not offered in {solution.language.value}.",

@@ -42,6 +42,10 @@ class Language(enum.StrEnum):
     OTHER = "other"
 
 
+BROUGHT_ALONG = frozenset({Language.DOCKERFILE, Language.OTHER})
+"""Of which a lab has neither scaffold nor reference; its load stage compares them with the reference that lab.toml names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One verdict, with points.
@@ -169,6 +173,13 @@ class Lab:
     def points(self) -> int:
         """Points of all its checks."""
         return sum(stage.points for stage in self.stages)
+
+    def takes(self, language: Language) -> bool:
+        """Whether a solution in it can be judged.
+
+        Its author's own image or tools will do as well, where nothing depends on what the sources import.
+        """
+        return language in self.languages or (language in BROUGHT_ALONG and not self.imports)
 
     def earned(self, statuses: Mapping[str, str]) -> int:
         """Points of the checks whose status, by id, is ``passed``."""

@@ -157,6 +157,16 @@ def test_a_test_in_containers_passes_the_reference(where: Address, solution: Pat
     assert result["score"]["value"] == 1
 
 
+def test_a_learners_own_dockerfile_is_graded(where: Address, solution: Path) -> None:
+    """C-1: one program in any language: built, run as the image says, judged by the same checks."""
+    (solution / "solution.toml").write_text('lab = "greeter"\nlanguage = "dockerfile"\n')
+    image = RECIPES["python"].tag
+    (solution / "Dockerfile").write_text(f'FROM {image}\nWORKDIR /app\nCOPY . .\nCMD ["python3", "main.py"]\n')
+    done = _lab(solution, "test", "--all")
+    assert done.returncode == 0, done.stderr
+    assert "10 of 10 points" in done.stdout
+
+
 def test_auto_takes_docker_where_it_can(where: Address, solution: Path) -> None:
     """And says nothing about it."""
     done = _lab(solution, "test")

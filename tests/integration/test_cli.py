@@ -186,6 +186,16 @@ def test_a_solution_file_that_is_wrong_is_told_in_a_sentence(
     assert "\x00" not in done.err + done.out
 
 
+def test_a_solution_in_a_language_of_its_own_is_judged(reference: Path) -> None:
+    """C-1: one program in any language, run with what is on the machine; where imports are forbidden, no."""
+    path = reference / "solution.toml"
+    own = path.read_text().replace('language = "python"', 'language = "other"')
+    path.write_text(own.replace('["python", ', f'["{sys.executable}", '))
+    _told(lab("test", "--all", cwd=reference), 0, "10 of 10 points")
+    path.write_text(own.replace('"greeter"', '"http-server"'))
+    _told(lab("test", cwd=reference), 2, "the lab 'http-server' is not offered in other")
+
+
 def test_names_from_a_file_reach_the_terminal_escaped(reference: Path) -> None:
     """G7: an instructor grades what others wrote; a key of their file must not speak to the terminal."""
     (reference / "solution.toml").write_text(
