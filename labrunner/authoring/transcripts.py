@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from labrunner.authoring import cases as authors
+from labrunner.model.status import Status
 from labrunner.model.validation import CaseKind, Problem, Section
 from labrunner.reports import terminal
 from labrunner.solution import manifest
@@ -32,11 +33,14 @@ if TYPE_CHECKING:
 FOLDER = "transcripts"
 SEED = "transcript"
 MUTANTS = 2
+TRIES = 3
+_NO_VERDICT = frozenset({Status.INCONCLUSIVE, Status.ERRORED})
 _VARYING = (
     (re.compile(r"\d+(?:\.\d+)? (m?s)\b"), r"N \1"),
     (re.compile(r"(127\.0\.0\.1|localhost):\d+"), r"\1:PORT"),
     (re.compile(r"(_ms\"?[:=] ?)\d+"), r"\1N"),
     (re.compile(r"(pid|port) \d+"), r"\1 N"),
+    (re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"), "DATE"),
     (re.compile(r"(?:^ {4}\| .*\n)+", re.MULTILINE), "    | ...\n"),
 )
 """What differs from run to run although nothing has changed: times, ports, process ids, and a log that many write to."""
@@ -54,10 +58,12 @@ def compare(lab: Lab, look: Look) -> Section | None:
         return Section(
             "transcripts", "none recorded", (), (f"`lab validate {lab.name} --update-transcripts` records them",)
         )
-    problems = []
+    problems, undecided = [], []
     for case, path in recorded:
         was, now = path.read_text(encoding="utf-8"), _seen(lab, case, look)
-        if was != now:
+        if now is None:
+            undecided.append(f"{_name(lab, path)} was not compared: this machine was too busy for a verdict")
+        elif was != now:
             old, new = _first_difference(was, now)
             problems.append(
                 Problem(
@@ -65,8 +71,8 @@ def compare(lab: Lab, look: Look) -> Section | None:
                     f"Mend it; if it is better so, type `lab validate {lab.name} --update-transcripts`.",
                 )
             )
-    facts = f"{len(recorded) - len(problems)} of {len(recorded)} are what a learner sees"
-    return Section("transcripts", facts, tuple(problems))
+    facts = f"{len(recorded) - len(problems) - len(undecided)} of {len(recorded)} are what a learner sees"
+    return Section("transcripts", facts, tuple(problems), tuple(undecided))
 
 
 def update(lab: Lab, look: Look) -> Iterator[str]:
@@ -75,6 +81,9 @@ def update(lab: Lab, look: Look) -> Iterator[str]:
         was = path.read_text(encoding="utf-8") if path.is_file() else ""
         now = _seen(lab, case, look)
         name = _name(lab, path)
+        if now is None:
+            yield f"{name} was not recorded: this machine was too busy for a verdict\n"
+            continue
         yield "".join(difflib.unified_diff(was.splitlines(True), now.splitlines(True), f"a/{name}", f"b/{name}"))
         path.parent.mkdir(exist_ok=True)
         path.write_text(now, encoding="utf-8")
@@ -103,10 +112,18 @@ def _name(lab: Lab, path: Path) -> str:
     return f"graders/{lab.id}/{FOLDER}/{path.name}"
 
 
-def _seen(lab: Lab, case: Case, look: Look) -> str:
+def _seen(lab: Lab, case: Case, look: Look) -> str | None:
+    """What the terminal shows; None where the machine keeps checks from being decided."""
     with tempfile.TemporaryDirectory(prefix="lab-transcript-") as folder:
         solution = manifest.read(authors.lay_out(case, lab, Path(folder) / "solution"))
-        result = look(solution, SEED)
+        for _ in range(TRIES):
+            result = look(solution, SEED)
+            if not result.problem and _NO_VERDICT.isdisjoint(check.status for check in result.checks):
+                return _page(result)
+    return None
+
+
+def _page(result: Result) -> str:
     page = io.StringIO()
     terminal.show(result, Console(file=page, width=terminal.WIDEST, highlight=False, emoji=False, color_system=None))
     return steady_text(page.getvalue())
