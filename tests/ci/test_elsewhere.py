@@ -32,6 +32,14 @@ def mutant(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def scaffold(tmp_path: Path) -> Path:
+    """A solution that nobody has worked at: graded in seconds, for most checks are blocked."""
+    lab = Catalog().lab("rate-limiting")
+    found = next(case for case in cases.find(lab) if case.kind is CaseKind.SCAFFOLD and case.name == "python")
+    return cases.lay_out(found, lab, tmp_path / "scaffold")
+
+
+@pytest.fixture
 def reference(tmp_path: Path) -> Path:
     """A solution with none."""
     lab = Catalog().lab("rate-limiting")
@@ -46,31 +54,31 @@ def _lab(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_gitlabs_lines_grade_what_was_pushed(mutant: Path, service: Service, commit: str, tmp_path: Path) -> None:
+def test_gitlabs_lines_grade_what_was_pushed(scaffold: Path, service: Service, commit: str, tmp_path: Path) -> None:
     """Executed as the runner does, one after another in one shell; the reports are where the template says."""
-    git(mutant, "init", "--quiet")
-    (mutant / "labrunner-result").symlink_to("/etc")  # what a learner may have put there
+    git(scaffold, "init", "--quiet")
+    (scaffold / "labrunner-result").symlink_to("/etc")  # what a learner may have put there
     # A wheel of this commit stands for the released one.
     subprocess.run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist"),
                     str(service.tree(LABRUNNER, commit))], check=True, capture_output=True, timeout=HANGS)  # fmt: skip
     (wheel,) = (tmp_path / "dist").glob("*.whl")
-    done = _lab("ci", "init", "gitlab", "--from", str(wheel), cwd=mutant)
+    done = _lab("ci", "init", "gitlab", "--from", str(wheel), cwd=scaffold)
     assert done.returncode == 0, done.stderr
-    job = load(mutant / ".gitlab-ci.yml")["grade"]
+    job = load(scaffold / ".gitlab-ci.yml")["grade"]
     script = "\n".join(["set -eo pipefail", *job["script"]])
     env = {
-        **os.environ, **job["variables"], "CI_PROJECT_DIR": str(mutant), "CI_COMMIT_SHA": "c" * 40, "CI_JOB_ID": "42",
+        **os.environ, **job["variables"], "CI_PROJECT_DIR": str(scaffold), "CI_COMMIT_SHA": "c" * 40, "CI_JOB_ID": "42",
         "CI_PROJECT_PATH": "ada/limits", "CI_PROJECT_ROOT_NAMESPACE": "ada", "CI": "true",
     }  # fmt: skip
-    done = subprocess.run(["bash", "-c", script], cwd=mutant, env=env, capture_output=True, text=True, check=False,
+    done = subprocess.run(["bash", "-c", script], cwd=scaffold, env=env, capture_output=True, text=True, check=False,
                           timeout=HANGS)  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
     for name in (*job["artifacts"]["paths"], job["artifacts"]["reports"]["junit"]):
-        assert (mutant / name).exists()
-    assert not (mutant / "labrunner-result").is_symlink()
-    cases_found = list(ET.parse(mutant / job["artifacts"]["reports"]["junit"]).iter("testcase"))
+        assert (scaffold / name).exists()
+    assert not (scaffold / "labrunner-result").is_symlink()
+    cases_found = list(ET.parse(scaffold / job["artifacts"]["reports"]["junit"]).iter("testcase"))
     assert any(case.find("failure") is not None for case in cases_found)
-    envelope = json.loads((mutant / "labrunner-result" / "envelope.json").read_text())["envelope"]
+    envelope = json.loads((scaffold / "labrunner-result" / "envelope.json").read_text())["envelope"]
     assert envelope["subject"]["repository"] == "ada/limits"
     assert envelope["result"]["isolation"] == "strong"
 
@@ -105,18 +113,18 @@ def hooked(tmp_path: Path) -> tuple[Path, Path]:
     return bare, out
 
 
-def test_a_hook_grades_signs_and_saves_work(hooked: tuple[Path, Path], mutant: Path, tmp_path: Path) -> None:
+def test_a_hook_grades_signs_and_saves_work(hooked: tuple[Path, Path], scaffold: Path, tmp_path: Path) -> None:
     """Instructor-side, on a machine of one's own: pushed, graded, signed; the same content is not graded again."""
     bare, out = hooked
 
     def push() -> tuple[str, str]:
-        git(mutant, "add", "--all")
-        git(mutant, "commit", "--quiet", "--message", "work", "--allow-empty")
-        done = subprocess.run(["git", "push", str(bare), "HEAD:main"], cwd=mutant, capture_output=True, text=True,
+        git(scaffold, "add", "--all")
+        git(scaffold, "commit", "--quiet", "--message", "work", "--allow-empty")
+        done = subprocess.run(["git", "push", str(bare), "HEAD:main"], cwd=scaffold, capture_output=True, text=True,
                               check=True, timeout=HANGS)  # fmt: skip
-        return git(mutant, "rev-parse", "HEAD"), done.stdout + done.stderr
+        return git(scaffold, "rev-parse", "HEAD"), done.stdout + done.stderr
 
-    git(mutant, "init", "--quiet")
+    git(scaffold, "init", "--quiet")
     first, said = push()
     assert "exit code 1" in said
     second, said = push()
@@ -127,13 +135,13 @@ def test_a_hook_grades_signs_and_saves_work(hooked: tuple[Path, Path], mutant: P
         envelope = out / f"{commit}.json"
         assert json.loads(envelope.read_text())["envelope"]["reused"] is reused
         proved = ["verify", str(envelope), *by_whom]
-        assert _lab(*proved, "--commit", commit, "--solution", mutant, cwd=tmp_path).returncode == 0
+        assert _lab(*proved, "--commit", commit, "--solution", scaffold, cwd=tmp_path).returncode == 0
         # An old result for a new commit.
         refused = _lab(*proved, "--commit", other, cwd=tmp_path)
         assert refused.returncode == 1
         assert "another commit" in refused.stderr
-    (mutant / "main.py").write_text((mutant / "main.py").read_text() + "\n# changed\n")
-    refused = _lab("verify", out / f"{second}.json", *by_whom, "--solution", mutant, cwd=tmp_path)
+    (scaffold / "main.py").write_text((scaffold / "main.py").read_text() + "\n# changed\n")
+    refused = _lab("verify", out / f"{second}.json", *by_whom, "--solution", scaffold, cwd=tmp_path)
     assert refused.returncode == 1
     assert "another solution" in refused.stderr
 
