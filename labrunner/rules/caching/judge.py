@@ -268,13 +268,16 @@ def _after(kept: Store, asked: Asked, said: Said, entry: Stored | None) -> list[
         ways.append((with_it, None))
     if must is not Storing.MUST:
         ways.append((without, None))
+    elif said.status >= 500 and kept != without:
+        ways.append((kept, None))  # 501 may be stored, and a 5xx leaves what is stored: either
     return list(ways)
 
 
 def _merged(old: Said, new: Said) -> Said:
     """CA-17: a 304's fields replace the stored ones, but for some."""
     names = {name.lower() for name, _ in new.fields} - KEPT
-    fields: Fields = tuple(field for field in old.fields if field[0].lower() not in names)
+    # The age starts anew: an `Age` of before is about another journey.
+    fields: Fields = tuple(field for field in old.fields if field[0].lower() not in names | {"age"})
     fields += tuple(field for field in new.fields if field[0].lower() in names)
     has_expires = new.expires is not None or new.is_expires_invalid
     return dataclasses.replace(
