@@ -282,8 +282,8 @@ def is_held(asked: Fields, stored: Fields) -> bool:
     tags = joined(asked, "if-none-match")
     mine = values(stored, "etag")
     if tags is not None:
-        return (
-            tags == "*" or bool(mine) and mine[0].removeprefix("W/") in [t.removeprefix("W/") for t in tags.split(",")]
+        return tags == "*" or (
+            bool(mine) and mine[0].removeprefix("W/") in [t.removeprefix("W/") for t in tags.split(",")]
         )
     since, changed = date_of(asked, "if-modified-since"), date_of(stored, "last-modified")
     return since is not None and changed is not None and changed <= since
