@@ -100,14 +100,14 @@ def test_unreachable(site: Site, services: Services) -> None:
         target = site.new_target()
         site.source.plan(target, then={"ends": ends})
         site.well(site.ask(target)).expect(502, why=OUTAGE)
-    nobody = services.start({"ORIGIN_URL": "http://127.0.0.1:1"})
+    nobody = site.own(services, ORIGIN_URL="http://127.0.0.1:1").service
     nobody.client().get("/healthz").expect(200, why="It is well itself.")
     nobody.client().get("/any", deadline=site.patience + 3.0).expect(502, why=OUTAGE)
 
 
 def test_too_slow(site: Site, services: Services) -> None:
     """CA-3: no complete field section in time is 504, however many bytes come."""
-    own = site.with_service(services.start({"ORIGIN_TIMEOUT_MS": str(SHORT_MS)}))
+    own = site.own(services, ORIGIN_TIMEOUT_MS=SHORT_MS)
     for ends in ("hang", "half-head", "trickle"):
         target = own.new_target()
         own.source.plan(target, then={"ends": ends})
@@ -121,7 +121,7 @@ def test_too_slow(site: Site, services: Services) -> None:
 
 def test_cut_short(site: Site, services: Services) -> None:
     """CA-3: a body that ends short, is reset or stalls is no whole answer for the client."""
-    own = site.with_service(services.start({"ORIGIN_TIMEOUT_MS": str(SHORT_MS)}))
+    own = site.own(services, ORIGIN_TIMEOUT_MS=SHORT_MS)
     steps: list[Step] = [{"ends": ends, "size": 90_000} for ends in ("short", "reset", "stall")]
     for step in [*steps, {"ends": "short", "size": 90_000, "framing": "chunked"}]:
         target = own.new_target()
@@ -162,7 +162,7 @@ def test_no_retry(site: Site) -> None:
 
 def test_graceful_stop(site: Site, services: Services) -> None:
     """C-6: after SIGTERM it finishes what is in flight, and exits with 0, in time."""
-    own = site.with_service(services.start())
+    own = site.own(services)
     target = own.new_target()
     own.source.plan(target, {"slow": TARRY_SECONDS})
     answers: list[Answer] = []

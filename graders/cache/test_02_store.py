@@ -75,7 +75,7 @@ def test_last_member(site: Site) -> None:
 
 def test_truncated(site: Site, services: Services) -> None:
     """CA-3: what ends short is never stored."""
-    own = site.with_service(services.start({"ORIGIN_TIMEOUT_MS": str(SHORT_MS)}))
+    own = site.own(services, ORIGIN_TIMEOUT_MS=SHORT_MS)
     for ends, framing in (("short", "length"), ("reset", "length"), ("stall", "length"), ("short", "chunked")):
         target = own.new_target()
         broken = {"fields": [["Cache-Control", HOUR]], "size": 90_000, "ends": ends, "framing": framing}

@@ -75,7 +75,7 @@ def test_as_the_model(site: Site, rng: random.Random) -> None:
     """CA-11 to CA-13: any sequence of answers and requests is as the model of a correct cache allows."""
 
     def plans() -> Any:
-        from hypothesis import strategies as st
+        from hypothesis import strategies as st  # noqa: PLC0415 - only this check needs it
 
         control = st.sampled_from(["max-age=100", "s-maxage=10, max-age=100", "max-age=0", "no-cache, max-age=100", ""])
         step = st.fixed_dictionaries(

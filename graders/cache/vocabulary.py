@@ -7,7 +7,7 @@ import re
 import string
 from typing import TYPE_CHECKING
 
-from labrunner.checks import Answer, Client, Service, exceeded, fail
+from labrunner.checks import Answer, Client, Service, Services, exceeded, fail
 from labrunner.rules.caching import Asked, Exchange, Got, Said, judge
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ BODY = re.compile(r"answer (\d+) ")
 MEMBER = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 DATES = {"date", "expires", "last-modified"}
 OWN = {502, 504}
+INHERITED = ("ORIGIN_TIMEOUT_MS", "CACHE_MAX_ENTRIES")
 
 
 def read(answer: Answer) -> Got:
@@ -63,9 +64,10 @@ class Site:
         self.client = service.client()
         self.patience = int(service.env["ORIGIN_TIMEOUT_MS"]) / 1000
 
-    def with_service(self, service: Service) -> Site:
-        """The same words for another service."""
-        return Site(service, self.source, self.rng)
+    def own(self, services: Services, **env: str | int) -> Site:
+        """The same words for a service of the check's own, with other variables."""
+        mine = {"ORIGIN_URL": self.source.url, **{name: self.service.env[name] for name in INHERITED}}
+        return Site(services.start(mine | {name: str(value) for name, value in env.items()}), self.source, self.rng)
 
     def new_target(self, name: str = "page") -> str:
         """A target that nobody has asked for."""
