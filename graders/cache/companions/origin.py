@@ -7,7 +7,7 @@ Standard library only. Over the control channel:
     POST /records  {"targets": [T, ...]}: {"records": [[call, ...], ...]}, all that was asked of each
     POST /await    {"target": T, "what": "arrived" | "answered", "count": n, "timeout": seconds}: answers as soon as so
                    many requests got so far; {"reached": bool, "now": t}
-    POST /release  {"target": T}: what is held goes on, and nothing is held until the next plan
+    POST /release  {"target": T}: what is held now goes on
     POST /count    {"prefix": P}: {"requests": n}, of all targets that begin so
 
 A step is a JSON object:
@@ -24,7 +24,7 @@ A step is a JSON object:
     size    bytes of the body, instead
     framing "length" (the default), "chunked", "close"
     slow    seconds before the answer
-    hold    true: wait until released, 20 s at the most
+    hold    true: wait until released, 20 s at the most; a release is for those that arrived before it
     ends    "hang" (no answer), "drop" (closed without one), "garbage" (no HTTP), "half-head" (then silence), "trickle" (a
             field section that never ends), "short" (half of the body, then closed), "stall" (half of it, then silence),
             "reset" (half of it, then RST)
@@ -77,8 +77,8 @@ class Origin:
         """The target of that name, a new one when nobody spoke of it before."""
         return self.targets.setdefault(name, Target())
 
-    def arrive(self, call: dict[str, Any]) -> tuple[Target, Step]:
-        """Note that a request is here, give its answer a number, and look up what becomes of it."""
+    def arrive(self, call: dict[str, Any]) -> tuple[threading.Event, Step]:
+        """Note that a request is here, give its answer a number, and look up what becomes of it, and what holds it."""
         with self.changed:
             found = self.target(call["target"])
             self.answers += 1
@@ -86,10 +86,10 @@ class Origin:
             found.calls.append(call)
             self.changed.notify_all()
             if found.steps:
-                return found, found.steps.pop(0)
+                return found.holding, found.steps.pop(0)
             if not found.then and call["target"].startswith("/try"):
-                return found, plan_of(call["target"])
-            return found, found.then
+                return found.holding, plan_of(call["target"])
+            return found.holding, found.then
 
     def note_answered(self, call: dict[str, Any], status: int) -> None:
         """Note that its answer was sent whole."""
@@ -111,7 +111,9 @@ class Origin:
                 return self.wait_for(body)
             case "POST", "/release":
                 with self.changed:
-                    self.target(body["target"]).holding.set()
+                    target_of = self.target(body["target"])
+                    target_of.holding.set()
+                    target_of.holding = threading.Event()
                 return {"now": time.monotonic()}
             case "POST", "/count":
                 with self.changed:
@@ -126,7 +128,6 @@ class Origin:
             target = self.target(body["target"])
             target.steps = list(body.get("steps") or ())
             target.then = body.get("then") or {}
-            target.holding = threading.Event()
         return {}
 
     def wait_for(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -182,11 +183,11 @@ class Handler(socketserver.StreamRequestHandler):
             "size": len(body),
             "body": body[:SHOWN].decode("latin-1"),
         }
-        target, step = self.origin.arrive(call)
+        holding, step = self.origin.arrive(call)
         if "slow" in step:
             time.sleep(step["slow"])
         if step.get("hold"):
-            target.holding.wait(LONGEST_HOLD)
+            holding.wait(LONGEST_HOLD)
         ends = step.get("ends", "")
         if ends in {"hang", "drop", "garbage"}:
             return self.say_nothing(ends)
