@@ -117,7 +117,7 @@ class Story:
         fresh, self._calls = calls[self._calls :], len(calls)
         forwards = tuple(said(self._step, call, answer.answered) for call in fresh)
         is_refused = any("only-if-cached" in value for _, value in fields) and not forwards
-        if answer.status in OWN and all(each.status for each in forwards) and not is_refused:
+        if answer.status in OWN and all(each.status not in {0, *OWN} for each in forwards) and not is_refused:
             self.site.well(answer)
         got = read(answer)
         if not got.why and not got.is_hit and answer.status not in OWN and method != "PURGE":
