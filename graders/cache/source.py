@@ -72,6 +72,10 @@ class Source:
             _read(call) for call in self._companion.control("POST", "/records", {"targets": [target]})["records"][0]
         ]
 
+    def count(self, prefix: str) -> int:
+        """How many requests there were of targets that begin so."""
+        return int(self._companion.control("POST", "/count", {"prefix": prefix})["requests"])
+
 
 def _read(told: dict[str, Any]) -> Call:
     """As the origin tells it."""

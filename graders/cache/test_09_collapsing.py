@@ -16,6 +16,7 @@ MANY = 100
 SOME = 12
 LONG_MS = 15_000
 """An origin's time-out that no hold of these checks reaches."""
+GIVE_UP = 6.0
 GATHER_SECONDS = 0.4
 """So long the first forward is held, so that others find it under way; who comes later is right in any case."""
 SIDE_BY_SIDE = 3
@@ -35,7 +36,7 @@ def during(site: Site, target: str, act: Callable[[], None], count: int) -> list
 
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
-    answers = burst(site.service, [Ask(target)] * count, deadline=10.0)
+    answers = burst(site.service, [Ask(target)] * count, deadline=GIVE_UP)
     watching.join()
     return answers
 
@@ -77,7 +78,7 @@ def test_stale_stampede(site: Site, services: Services) -> None:
 
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
-    answers = burst(own.service, [Ask(target)] * MANY, deadline=10.0)
+    answers = burst(own.service, [Ask(target)] * MANY, deadline=GIVE_UP)
     watching.join()
     must_be_one(own, target, answers, 2)
 
