@@ -31,7 +31,7 @@ def test_never_stored(site: Site) -> None:
         story = site.story().says(HOUR, *fields)
         story.get(SHARED)
         story.get(SHARED)
-    story = site.story().says('x="no-store, private", max-age=3600')
+    story = site.story().says('x="a, no-store, private, b", max-age=3600')
     story.get("What stands in quotes is an argument, and no directive.")
     story.get(NOT_TWICE)
 
