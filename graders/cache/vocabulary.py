@@ -136,7 +136,7 @@ class Story:
 
 def said(step: Step, call: Call, done: float) -> Said:
     """What the origin answered, in the model's words."""
-    pairs = step.get("also", step["fields"]) if call.status == 304 and step.get("validates") else step["fields"]
+    pairs = step["also" if call.status == 304 and step.get("validates") and "also" in step else "fields"]
     fields = tuple((name, value) for name, value in pairs if name.lower() not in DATES)
     fields += (("ETag", step["etag"]),) if "etag" in step else ()
     return Said(

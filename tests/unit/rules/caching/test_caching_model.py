@@ -97,7 +97,8 @@ class Cache:
         """One GET; the origin would answer so, `before` and `within` are how long it takes to act and to be read."""
         sent = self.now
         self.now += before
-        acted, forwards, why = self.now, (), ""
+        acted, why = self.now, ""
+        forwards: tuple[Said, ...] = ()
         if self.kept is not None and acted - self.kept[2] < lifetime(self.kept[0]) + self.fresh_for:
             head, body, born = self.kept
             got = Got(200, head.number, body, is_hit=True, age=math.floor(acted - born))
