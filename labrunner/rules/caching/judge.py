@@ -157,8 +157,8 @@ def _hit(kept: Store, exchange: Exchange, entry: Stored, *, is_refreshed: bool =
 
 def _is_served(asked: Asked, got: Got, entry: Stored) -> bool:
     """Whether the answer is this entry, or a 304 that says that the client has it (CA-18, CA-20)."""
-    if got.number != entry.head.number:
-        return False
+    if got.number != entry.head.number and not (got.status == 304 and got.number is None):
+        return False  # of a 304's fields only some are asked for
     if entry.head.status == 200 and asked.has_conditions:
         is_held = _is_held(asked, entry)
         if is_held is not False and got.status == 304:
