@@ -1,0 +1,142 @@
+"""Stage invalidation: what was changed is forgotten, also what is on its way."""
+
+from __future__ import annotations
+
+import threading
+
+from vocabulary import Site, describe, read
+
+from labrunner.checks import Answer, fail
+
+HOUR = "max-age=3600"
+CHANGED = "Who changed something is not shown what it was before."
+OTHERS = "Only what was changed is forgotten."
+GATHER_SECONDS = 0.4
+UNDER_WAY = "What was fetched before the change is old, however late it arrives."
+
+
+def test_unsafe(site: Site) -> None:
+    """CA-22: all variants, for every method that may change something."""
+    for method in ("POST", "PUT", "DELETE", "PATCH", "FROB", "OPTIONS"):
+        story = site.story().says(HOUR, ("Vary", "X-Lang"))
+        story.get(CHANGED, ("X-Lang", "de"))
+        story.get(CHANGED, ("X-Lang", "en"))
+        story.get(CHANGED, method=method)
+        story.get(CHANGED, ("X-Lang", "en"))
+        story.get(CHANGED, ("X-Lang", "de"))
+    for status in (201, 204, 303):
+        story = site.story().says(HOUR)
+        story.get(CHANGED)
+        story.says(status=status)
+        story.get(CHANGED, method="PUT")
+        story.says(HOUR)
+        story.get(CHANGED)
+
+
+def test_locations(site: Site) -> None:
+    """CA-22: Location and Content-Location, if relative or of our authority; never others."""
+    authority = site.source.url.removeprefix("http://")
+    for field in ("Location", "Content-Location"):
+        for prefix, host, is_dropped in (
+            ("", None, True),
+            (f"http://{authority}", None, True),
+            ("http://shop.test", "shop.test", True),
+            ("http://other.test", "shop.test", False),
+        ):
+            target = site.new_target("a?x=1")
+            site.source.plan(target, then={"fields": [["Cache-Control", HOUR]]})
+            site.well(site.ask(target)).expect(200, why="The origin answers.")
+            changing = site.new_target()
+            site.source.plan(changing, {"status": 201, "fields": [[field, prefix + target]]})
+            site.well(site.ask(changing, {"Host": host} if host else {}, method="POST", body=b"x"))
+            answer = site.well(site.ask(target))
+            if read(answer).is_hit == is_dropped:
+                expected = "fetched anew" if is_dropped else "a hit"
+                why = f"{field}: {prefix + target}. {CHANGED if is_dropped else OTHERS}"
+                fail(answer, expected=expected, got=describe(read(answer)), why=why)
+
+
+def test_failed_change(site: Site) -> None:
+    """CA-22: a 4xx or 5xx drops nothing."""
+    for status in (400, 404, 409, 500, 503):
+        story = site.story().says(HOUR)
+        story.get(OTHERS)
+        story.says(status=status)
+        story.get(OTHERS, method="PUT")
+        story.says(HOUR)
+        story.get(OTHERS)
+
+
+def test_purge(site: Site) -> None:
+    """CA-23: exactly that, all variants; 404 if none was stored."""
+    story, other = site.story().says(HOUR, ("Vary", "X-Lang")), site.story()
+    other.target = story.target + "?a"
+    other.says(HOUR)
+    story.get(CHANGED, method="PURGE")
+    for language in ("de", "en"):
+        story.get(CHANGED, ("X-Lang", language))
+    other.get(OTHERS)
+    story.get(CHANGED, method="PURGE")
+    story.get(CHANGED, method="PURGE")
+    story.get(CHANGED, ("X-Lang", "en"))
+    other.get(OTHERS)
+    if site.source.calls(story.target)[-1].method == "PURGE":
+        fail(*story.answers[-1:], expected="no PURGE at the origin", got="one", why="It is for the cache alone.")
+
+
+def test_racing_put(site: Site) -> None:
+    """CA-24: a PUT answered while a slow miss is held: what the miss brings is not for later requests."""
+    _race(site, "PUT", 200)
+
+
+def test_racing_purge(site: Site) -> None:
+    """CA-24: a PURGE answered while a slow miss is held."""
+    _race(site, "PURGE", None)
+
+
+def _race(site: Site, method: str, status: int | None) -> None:
+    """The order of events proves it: the origin holds the miss until the change was answered."""
+    target = site.new_target()
+    fields = {"fields": [["Cache-Control", HOUR]]}
+    site.source.plan(target, fields | {"hold": True}, then=fields)
+    first = _Aside(site, target)
+    site.source.reached(target)
+    changed = site.ask(target, method=method, body=b"x" if method == "PUT" else b"", client=site.service.client())
+    if status is not None:
+        site.well(changed).expect(status, why="Other requests to this address do not wait.")
+    second = _Aside(site, target)  # one that joins the old miss is answered after the release only
+    second.thread.join(GATHER_SECONDS)
+    site.source.release(target)
+    first.answer()
+    joining = site.well(second.answer())
+    later = site.well(site.ask(target))
+    old = site.source.calls(target)[0].number
+    for answer in (joining, later):
+        if read(answer).number == old:
+            fail(changed, answer, expected="an answer that was fetched after the change", got=describe(read(answer)),
+                 why=UNDER_WAY)  # fmt: skip
+
+
+class _Aside:
+    """A GET in the background."""
+
+    def __init__(self, site: Site, target: str) -> None:
+        self._site = site
+        self._target = target
+        self._came: Answer | BaseException | None = None
+        self.thread = threading.Thread(target=self._ask, daemon=True)
+        self.thread.start()
+
+    def _ask(self) -> None:
+        try:
+            self._came = self._site.ask(self._target, client=self._site.service.client())
+        except BaseException as fault:  # noqa: BLE001 - raised again where the check can end by it
+            self._came = fault
+
+    def answer(self) -> Answer:
+        """Wait for it."""
+        self.thread.join()
+        if isinstance(self._came, Answer):
+            return self._came
+        assert self._came is not None
+        raise self._came

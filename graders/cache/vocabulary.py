@@ -1,0 +1,154 @@
+"""The words of this lab's checks: targets, what an answer says of itself, and stories that the model judges."""
+
+from __future__ import annotations
+
+import random
+import re
+import string
+from typing import TYPE_CHECKING
+
+from labrunner.checks import Answer, Client, Service, Services, exceeded, fail
+from labrunner.rules.caching import Asked, Exchange, Got, Said, judge
+
+if TYPE_CHECKING:
+    from source import Call, Source, Step
+
+    from labrunner.checks.http import HeaderFields
+
+PLAIN = string.ascii_lowercase + string.digits
+NO_FAULT = "Nothing was wrong with the origin, so nothing is in the way of its answer."
+NOT_TWICE = "What is stored and fresh is not asked for again: that is what a cache is for."
+BODY = re.compile(r"answer (\d+) ")
+MEMBER = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
+DATES = {"date", "expires", "last-modified"}
+OWN = {502, 504}
+INHERITED = ("ORIGIN_TIMEOUT_MS", "CACHE_MAX_ENTRIES")
+
+
+def read(answer: Answer) -> Got:
+    """What an answer says of itself, in the model's words."""
+    members = [each.strip() for each in MEMBER.findall(answer.headers.get("Cache-Status") or "")]
+    parameters = [each.strip() for each in members[-1].split(";")] if members else [""]
+    told = parameters[1:] if parameters[0] == "lab" else []
+    why = next((each.removeprefix("fwd=") for each in told if each.startswith("fwd=")), "")
+    number, age = answer.headers.get("X-Answer"), answer.headers.get("Age")
+    body = BODY.match(answer.text)
+    return Got(
+        status=answer.status,
+        number=int(number) if number and number.isdigit() else None,
+        body=int(body[1]) if body else None,
+        is_hit="hit" in told,
+        why=why,
+        is_stored="stored" in told,
+        age=int(age) if age and age.isdigit() else None,
+    )
+
+
+def describe(got: Got) -> str:
+    """For a failure."""
+    said = "a hit" if got.is_hit else f"fwd={got.why}" if got.why else "no Cache-Status of lab's"
+    stored = "; stored" if got.is_stored else ""
+    age = "" if got.age is None else f", Age {got.age}"
+    fields = "none of the origin's answers" if got.number is None else f"the fields of answer {got.number}"
+    body = "" if got.body in {None, got.number} else f" and the body of {got.body}"
+    return f"{got.status}, {said}{stored}, {fields}{body}{age}"
+
+
+class Site:
+    """The service under test and its origin."""
+
+    def __init__(self, service: Service, source: Source, rng: random.Random) -> None:
+        self.service = service
+        self.source = source
+        self.rng = rng
+        self.client = service.client()
+        self.patience = int(service.env["ORIGIN_TIMEOUT_MS"]) / 1000
+
+    def own(self, services: Services, **env: str | int) -> Site:
+        """The same words for a service of the check's own, with other variables."""
+        mine = {"ORIGIN_URL": self.source.url, **{name: self.service.env[name] for name in INHERITED}}
+        return Site(services.start(mine | {name: str(value) for name, value in env.items()}), self.source, self.rng)
+
+    def new_target(self, name: str = "page") -> str:
+        """A target that nobody has asked for."""
+        return f"/{''.join(self.rng.choices(PLAIN, k=12))}/{name}"
+
+    def ask(
+        self, target: str, fields: HeaderFields = (), *, method: str = "GET", body: bytes = b"", client: Client | None = None
+    ) -> Answer:  # fmt: skip
+        """One request, within the time that the origin has and one second more (CA-3)."""
+        asking = client or self.client
+        return asking.request(method, target, headers=fields, body=body, deadline=self.patience + 3.0)
+
+    def well(self, answer: Answer) -> Answer:
+        """This answer, unless it is the 504 of a stalled machine (C-17)."""
+        if answer.status == 504:
+            exceeded(answer, deadline=self.patience, expected="the origin's answer", got=answer.line, why=NO_FAULT)
+        return answer
+
+    def story(self, name: str = "page") -> Story:
+        """A URI of its own, and what happens to it."""
+        return Story(self, self.new_target(name))
+
+
+class Story:
+    """One URI's exchanges, each judged by the model of a correct cache as it comes."""
+
+    def __init__(self, site: Site, target: str) -> None:
+        self.site = site
+        self.target = target
+        self.answers: list[Answer] = []
+        self._exchanges: list[Exchange] = []
+        self._step: Step = {}
+        self._calls = 0
+
+    def says(self, cache_control: str = "", *fields: tuple[str, str], **step: object) -> Story:
+        """What the origin answers from now on."""
+        told = [("Cache-Control", cache_control)] if cache_control else []
+        self._step = {"fields": [*told, *fields], **step}
+        self.site.source.plan(self.target, then=self._step)
+        return self
+
+    def get(self, why: str, *fields: tuple[str, str], method: str = "GET") -> Got:
+        """One request, judged."""
+        answer = self.site.ask(self.target, list(fields), method=method)
+        self.answers.append(answer)
+        calls = self.site.source.calls(self.target)
+        fresh, self._calls = calls[self._calls :], len(calls)
+        forwards = tuple(said(self._step, call, answer.answered) for call in fresh)
+        is_refused = any("only-if-cached" in value for _, value in fields) and not forwards
+        if answer.status in OWN and all(each.status not in {0, *OWN} for each in forwards) and not is_refused:
+            self.site.well(answer)
+        got = read(answer)
+        if not got.why and not got.is_hit and answer.status not in OWN and method != "PURGE":
+            expected, shown = (
+                "Cache-Status: lab; hit or lab; fwd=..., as the last member",
+                answer.headers.get("Cache-Status"),
+            )
+            fail(answer, expected=expected, got=f"Cache-Status: {shown}", why="It tells whether the origin was asked.")
+        self._exchanges.append(Exchange(Asked(method, answer.sent, answer.answered, fields), got, forwards))
+        verdict = judge(self._exchanges)
+        if verdict is not None:
+            seen = f"{describe(got)}; the origin saw {len(forwards)} of it"
+            fail(*self.answers[-3:], expected=" or ".join(verdict.allowed), got=seen, why=why)
+        return got
+
+
+def said(step: Step, call: Call, done: float) -> Said:
+    """What the origin answered, in the model's words."""
+    pairs = step["also" if call.status == 304 and step.get("validates") and "also" in step else "fields"]
+    fields = tuple((name, value) for name, value in pairs if name.lower() not in DATES)
+    fields += (("ETag", step["etag"]),) if "etag" in step else ()
+    return Said(
+        number=call.number,
+        status=call.status,
+        arrived=call.arrived,
+        done=done,
+        method=call.method,
+        seen=call.fields,
+        fields=fields,
+        date=step.get("date", 0),
+        expires=step.get("expires"),
+        is_expires_invalid=any(name.lower() == "expires" for name, _ in pairs),
+        last_modified=step.get("last_modified"),
+    )
