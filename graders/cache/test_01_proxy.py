@@ -70,7 +70,7 @@ def test_bodies(site: Site) -> None:
     for status in (204, 304):
         target = site.new_target()
         site.source.plan(target, {"status": status, "fields": [["ETag", '"x"']]})
-        site.well(site.ask(target)).expect(status, why=UNCHANGED)
+        site.well(site.ask(target, {"If-None-Match": '"x"'})).expect(status, why=UNCHANGED)
 
 
 def test_one_hop(site: Site) -> None:
@@ -79,11 +79,13 @@ def test_one_hop(site: Site) -> None:
     hop = [["Connection", "x-theirs"], ["X-Theirs", "1"], ["Keep-Alive", "timeout=9"], ["X-Kept", "1"]]
     site.source.plan(target, {"fields": [*hop, ["Trailer", "x-t"], ["Upgrade", "lab/1"]]})
     mine = [("Connection", "x-mine, keep-alive"), ("X-Mine", "1"), ("X-Other", "1"), ("Keep-Alive", "timeout=9")]
-    answer = site.well(site.ask(target, [*mine, ("TE", "trailers"), ("Proxy-Connection", "keep-alive")]))
+    answer = site.well(site.ask(target, [*mine, ("TE", "x-te"), ("Proxy-Connection", "x-proxy")]))
     answer.expect(200, why=UNCHANGED)
     seen = site.source.calls(target)[0]
-    for name in ("X-Mine", "Keep-Alive", "TE", "Proxy-Connection"):
-        must_be(answer, f"no {name} at the origin", seen.values(name), [])
+    must_be(answer, "no X-Mine at the origin", seen.values("X-Mine"), [])
+    for name in ("Connection", "Keep-Alive", "TE", "Proxy-Connection"):  # it may have some of its own there, too
+        if any(mark in value for value in seen.values(name) for mark in ("x-mine", "timeout=9", "x-te", "x-proxy")):
+            fail(answer, expected=f"no {name} of the client's at the origin", got=str(seen.values(name)), why=UNCHANGED)
     must_be(answer, "X-Other: 1 at the origin", seen.values("X-Other"), ["1"])
     for name in ("X-Theirs", "Trailer", "Upgrade"):
         must_be(answer, f"no {name} from the origin", answer.headers.get_all(name), [])
@@ -102,7 +104,7 @@ def test_unreachable(site: Site, services: Services) -> None:
         site.well(site.ask(target)).expect(502, why=OUTAGE)
     nobody = site.own(services, ORIGIN_URL="http://127.0.0.1:1").service
     nobody.client().get("/healthz").expect(200, why="It is well itself.")
-    nobody.client().get("/any", deadline=site.patience + 3.0).expect(502, why=OUTAGE)
+    site.well(nobody.client().get("/any", deadline=site.patience + 3.0)).expect(502, why=OUTAGE)
 
 
 def test_too_slow(site: Site, services: Services) -> None:
@@ -148,7 +150,8 @@ def test_no_retry(site: Site) -> None:
         warm, target = site.new_target(), site.new_target()
         site.well(site.ask(warm))  # a connection that may be kept
         site.source.plan(target, then={"ends": "drop"})
-        answer = site.ask(target, method=method, body=b"x" if method != "DELETE" else b"").expect(502, why=OUTAGE)
+        answer = site.ask(target, method=method, body=b"x" if method != "DELETE" else b"")
+        site.well(answer).expect(502, why=OUTAGE)
         count = len(site.source.calls(target))
         if count > 1:
             got = f"{count} of them"

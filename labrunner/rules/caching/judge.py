@@ -228,7 +228,13 @@ def _relayed(kept: Store, exchange: Exchange, why: str, entry: Stored | None, sa
             continue
         must = storing(asked, said)
         is_new = any(each.head.number == said.number for each in after)
-        is_right = got.status == said.status and got.number == said.number and got.is_stored == is_new
+        # What was just stored may be used at once to tell the client that it has it (CA-18).
+        is_held = (
+            got.status == 304 and said.status == 200 and is_new and _is_held(asked, store(asked, said)) is not False
+        )
+        is_told = got.status == said.status or (is_held and asked.has_conditions)
+        is_right = is_told and got.number in ({said.number, None} if is_held else {said.number})
+        is_right = is_right and got.is_stored == is_new
         told = f"fwd={why}, answer {said.number} ({said.status}), which {must.value}"
         if not is_asked:
             told += "; asked for with the stored answer's validators"
