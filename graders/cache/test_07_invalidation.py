@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import random
-import threading
 from typing import Any
 
-from vocabulary import Site, describe, read
+from vocabulary import Aside, Site, describe, read
 
-from labrunner.checks import Answer, fail, for_all
+from labrunner.checks import fail, for_all
 
 HOUR = "max-age=3600"
 CHANGED = "Who changed something is not shown what it was before."
@@ -149,12 +148,12 @@ def _race(site: Site, method: str, status: int | None) -> None:
     target = site.new_target()
     fields = {"fields": [["Cache-Control", HOUR]]}
     site.source.plan(target, fields | {"hold": True}, then=fields)
-    first = _Aside(site, target)
+    first = Aside(site, target)
     site.source.reached(target)
     changed = site.ask(target, method=method, body=b"x" if method == "PUT" else b"", client=site.service.client())
     if status is not None:
         site.well(changed).expect(status, why="Other requests to this address do not wait.")
-    second = _Aside(site, target)  # one that joins the old miss is answered after the release only
+    second = Aside(site, target)  # one that joins the old miss is answered after the release only
     second.thread.join(GATHER_SECONDS)
     site.source.release(target)
     first.answer()
@@ -165,28 +164,3 @@ def _race(site: Site, method: str, status: int | None) -> None:
         if read(answer).number == old:
             fail(changed, answer, expected="an answer that was fetched after the change", got=describe(read(answer)),
                  why=UNDER_WAY)  # fmt: skip
-
-
-class _Aside:
-    """A GET in the background."""
-
-    def __init__(self, site: Site, target: str) -> None:
-        self._site = site
-        self._target = target
-        self._came: Answer | BaseException | None = None
-        self.thread = threading.Thread(target=self._ask, daemon=True)
-        self.thread.start()
-
-    def _ask(self) -> None:
-        try:
-            self._came = self._site.ask(self._target, client=self._site.service.client())
-        except BaseException as fault:  # noqa: BLE001 - raised again where the check can end by it
-            self._came = fault
-
-    def answer(self) -> Answer:
-        """Wait for it."""
-        self.thread.join()
-        if isinstance(self._came, Answer):
-            return self._came
-        assert self._came is not None
-        raise self._came

@@ -6,6 +6,7 @@ import json
 import random
 import re
 import string
+import threading
 from typing import TYPE_CHECKING
 
 from labrunner.checks import Answer, Client, Reply, Service, Services, exceeded, fail, raw_request
@@ -24,6 +25,9 @@ NOT_TWICE = "What is stored and fresh is not asked for again: that is what a cac
 BODY = re.compile(r"answer (\d+) ")
 MEMBER = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 DATES = {"date", "expires", "last-modified"}
+SHORT = {"Cache-Control": "asks", "Authorization": "as", "If-None-Match": "has", "X-Lang": "in"}
+USUAL: dict[str, object] = {"date": 0, "status": 200, "validates": True}
+"""What a story need not tell of the origin's answer."""
 OWN = {502, 504}
 INHERITED = ("ORIGIN_TIMEOUT_MS", "CACHE_MAX_ENTRIES")
 
@@ -55,6 +59,13 @@ def read(answer: Heard) -> Got:
         is_stored="stored" in told,
         age=int(age) if age and age.isdigit() else None,
     )
+
+
+def brief(got: Got) -> str:
+    """For a story."""
+    said = "hit" if got.is_hit else got.why or "own answer"
+    status = "" if got.status == 200 else f"{got.status} "
+    return f"{status}{said} {got.number or ''}".rstrip() + (", stored" if got.is_stored else "")
 
 
 def describe(got: Got) -> str:
@@ -112,6 +123,32 @@ class Site:
         return ToldAgain(self, self.new_target("story"))
 
 
+class Aside:
+    """A GET in the background, by a client of its own."""
+
+    def __init__(self, site: Site, target: str, deadline: float | None = None) -> None:
+        self._client = site.service.client()
+        self._target = target
+        self._deadline = deadline or site.patience + 3.0
+        self._came: Answer | BaseException | None = None
+        self.thread = threading.Thread(target=self._ask, daemon=True)
+        self.thread.start()
+
+    def _ask(self) -> None:
+        try:
+            self._came = self._client.get(self._target, deadline=self._deadline)
+        except BaseException as fault:  # noqa: BLE001 - raised again where the check can end by it
+            self._came = fault
+
+    def answer(self) -> Answer:
+        """Wait for it."""
+        self.thread.join()
+        if isinstance(self._came, Answer):
+            return self._came
+        assert self._came is not None
+        raise self._came
+
+
 class Story:
     """One URI's exchanges, each judged by the model of a correct cache as it comes."""
 
@@ -164,8 +201,16 @@ class Story:
         verdict = judge(self._exchanges)
         if verdict is not None:
             seen = f"{describe(got)}; the origin saw {len(forwards)} of it"
-            fail(*self.shown, expected=" or ".join(verdict.allowed), got=seen, why=why)
+            fail(*self.shown, expected=" or ".join(verdict.allowed), got=seen, why=why + self._so_far(seen))
+        self._remember(method, fields, got)
         return got
+
+    def _remember(self, method: str, fields: tuple[tuple[str, str], ...], got: Got) -> None:
+        """For a failure later on."""
+
+    def _so_far(self, seen: str) -> str:
+        """What was asked before; a check's own story stands in the check."""
+        return ""
 
 
 class ToldAgain(Story):
@@ -178,6 +223,25 @@ class ToldAgain(Story):
     def __init__(self, site: Site, target: str) -> None:
         super().__init__(site, target)
         self._connection: Connection | None = None
+        self._told: list[str] = []
+        self._last = ""
+
+    def _remember(self, method: str, fields: tuple[tuple[str, str], ...], got: Got) -> None:
+        """The request, what the origin would have answered, and what came."""
+        self._told.append(f"{self._last}: {brief(got)}")
+
+    def _so_far(self, seen: str) -> str:
+        """The story in a few words; the last request is the one that was answered wrongly."""
+        told = [*self._told, f"{self._last}: see above"]
+        return " The story: " + "; ".join(f"({number}) {each}" for number, each in enumerate(told, 1)) + "."
+
+    def _words(self, method: str, fields: tuple[tuple[str, str], ...]) -> str:
+        """A request, and what the origin would answer."""
+        asked = "".join(f" {SHORT.get(name, name)} {value}" for name, value in fields)
+        would = [value if name == "Cache-Control" else f"{name} {value}" for name, value in self._step["fields"]]
+        more = {name: value for name, value in self._step.items() if name != "fields"}
+        would += [f"{name} {value}" for name, value in more.items() if USUAL.get(name, "") != value]
+        return f"{method}{asked} [{', '.join(would)}]"
 
     def _tell(self) -> None:
         """The next request does."""
@@ -186,6 +250,7 @@ class ToldAgain(Story):
         """One request, on the connection of the one before it if the service left it open."""
         if self._connection is None:
             self._connection = self.site.service.connect()
+        self._last = self._words(method, fields)
         lines = [f"{name}: {value}" for name, value in (*fields, ("X-Say", json.dumps(self._step)))]
         body = b"" if method in {"POST", "PUT"} else None
         self._connection.send(raw_request(self.target, *lines, method=method, body=body))

@@ -258,13 +258,17 @@ def _after(kept: Store, asked: Asked, said: Said, entry: Stored | None) -> list[
     if asked.method not in SAFE:
         return [(frozenset() if 200 <= said.status < 400 else kept, None)]
     if asked.method != "GET" or "no-store" in asked.directives or asked.get("range") is not None:
-        is_validated = said.status == 304 and entry is not None and entry.head.has_validator and asked.method == "GET"
-        return [(kept, entry if is_validated else None)]
+        if said.status != 304 or entry is None or not entry.head.has_validator or asked.method != "GET":
+            return [(kept, None)]
+        # With `no-store`: to whose condition this 304 was, the client's or the cache's, is not said.
+        return [(kept, dataclasses.replace(entry, head=_merged(entry.head, said))), (kept, entry), (kept, None)]
     if said.status == 304:
         if entry is None or not entry.head.has_validator:
             return [(kept, None)]
         refreshed = dataclasses.replace(entry, head=_merged(entry.head, said), sent=asked.sent)
-        return [(kept - {entry} | {refreshed}, refreshed)]
+        # A 304 with another `Vary`: whether by the old fields, or by this request's, is not said.
+        others = dataclasses.replace(refreshed, variant=store(asked, refreshed.head).variant)
+        return [(kept - {entry} | {each}, each) for each in dict.fromkeys((refreshed, others))]
     without = kept if entry is None else kept - {entry}
     must = storing(asked, said)
     if must is Storing.NEVER and said.status >= 500:
