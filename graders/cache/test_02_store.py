@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from test_01_proxy import SHORT_MS, must_be_short
-from vocabulary import NOT_TWICE, Site
+from vocabulary import NOT_TWICE, Site, content_of, field_of
 
 from labrunner.checks import Services, fail
 
@@ -19,8 +19,9 @@ def test_hit(site: Site) -> None:
     for _ in range(3):
         story.get(NOT_TWICE)
     answer = story.answers[-1]
-    if answer.headers.get("X-Kept") != "yes" or answer.body != story.answers[0].body:
-        fail(*story.answers[::2], expected="fields and body of the first answer", got=answer.text, why=NOT_TWICE)
+    kept = (field_of(answer, "X-Kept"), field_of(answer, "Content-Type"), content_of(answer))
+    if kept != ("yes", "text/plain", content_of(story.answers[0])):
+        fail(*story.answers[::2], expected="fields and body of the first answer", got=str(kept), why=NOT_TWICE)
 
 
 def test_why(site: Site) -> None:
@@ -28,10 +29,6 @@ def test_why(site: Site) -> None:
     story = site.story().says(HOUR)
     for method, fields in (("POST", ()), ("GET", (("Range", "bytes=0-1"),)), ("GET", ()), ("OPTIONS", ()), ("GET", ())):
         story.get(WHY, *fields, method=method)
-    story.get(WHY, ("Cache-Control", "no-cache"))
-    stale = site.story().says("max-age=5", date=-100, etag='"a"')
-    stale.get(WHY)
-    stale.get(WHY)
 
 
 def test_key(site: Site) -> None:
@@ -68,7 +65,7 @@ def test_last_member(site: Site) -> None:
     story = site.story().says(HOUR, ("Cache-Status", "before; hit; ttl=3"))
     for _ in range(2):
         story.get(why)
-        shown = story.answers[-1].headers.get("Cache-Status") or ""
+        shown = field_of(story.answers[-1], "Cache-Status") or ""
         if not shown.startswith("before; hit; ttl=3"):
             fail(story.answers[-1], expected="before; hit; ttl=3, lab; ...", got=shown, why=why)
 

@@ -31,9 +31,10 @@ def test_never_stored(site: Site) -> None:
         story = site.story().says(HOUR, *fields)
         story.get(SHARED)
         story.get(SHARED)
-    story = site.story().says('x="a, no-store, private, b", max-age=3600')
-    story.get("What stands in quotes is an argument, and no directive.")
-    story.get(NOT_TWICE)
+    for control in ('x="a, no-store, private, b", max-age=3600', 'Max-Age="3600"'):
+        story = site.story().says(control)
+        story.get("What stands in quotes is an argument, and no directive; names are written in any case.")
+        story.get(NOT_TWICE)
 
 
 def test_authorization(site: Site) -> None:
@@ -50,12 +51,9 @@ def test_authorization(site: Site) -> None:
 def test_no_cache(site: Site) -> None:
     """CA-14: stored, and validated before each use."""
     for control in (f"no-cache, {HOUR}", 'No-Cache="x-a", max-age=3600'):
-        story = site.story().says(control, etag='"a"', validates=True)
+        story = site.story().says(control)
         for _ in range(3):
             story.get(REVALIDATED)
-    story = site.story().says(f"no-cache, {HOUR}")
-    story.get(REVALIDATED)
-    story.get(REVALIDATED)
 
 
 def test_must_revalidate(site: Site, services: Services) -> None:
@@ -75,14 +73,13 @@ def test_must_revalidate(site: Site, services: Services) -> None:
 def test_request_directives(site: Site) -> None:
     """CA-15: no-cache, max-age, min-fresh; max-stale and Pragma are ignored."""
     for control in ("no-cache", "max-age=10", "max-age=80", "min-fresh=10", "min-fresh=80", "max-age=0"):
-        for more in ({"etag": '"a"', "validates": True}, {}):
-            story = site.story().says("max-age=100", date=-50, **more)
-            story.get(ASKED)
-            story.get(ASKED, ("Cache-Control", control))
+        story = site.story().says("max-age=100", date=-50)
+        story.get(ASKED)
+        story.get(ASKED, ("Cache-Control", control))
     story = site.story().says("max-age=100")
     story.get(ASKED)
     story.get("Pragma is ignored.", ("Pragma", "no-cache"))
-    story = site.story().says("max-age=100", date=-200, etag='"a"')
+    story = site.story().says("max-age=100", date=-200)
     story.get(REVALIDATED)
     story.get("max-stale is ignored.", ("Cache-Control", "max-stale=3600"))
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import threading
+import random
+from typing import Any
 
-from vocabulary import Site, describe, read
+from vocabulary import Aside, Site, describe, read
 
-from labrunner.checks import Answer, fail
+from labrunner.checks import fail, for_all
 
 HOUR = "max-age=3600"
 CHANGED = "Who changed something is not shown what it was before."
 OTHERS = "Only what was changed is forgotten."
 GATHER_SECONDS = 0.4
+STORIES = 40
+LONGEST_STORY = 8
 UNDER_WAY = "What was fetched before the change is old, however late it arrives."
 
 
@@ -84,6 +87,52 @@ def test_purge(site: Site) -> None:
         fail(*story.answers[-1:], expected="no PURGE at the origin", got="one", why="It is for the cache alone.")
 
 
+def test_any_story(site: Site, rng: random.Random) -> None:
+    """CA-5 to CA-23: any sequence of answers, changes and requests is as the model of a correct cache allows."""
+
+    def plans() -> Any:
+        from hypothesis import strategies as st  # noqa: PLC0415 - loaded by the checks that use it
+
+        control = ["max-age=100", "s-maxage=300, max-age=1", "no-cache, max-age=100", "private, max-age=100", "no-store",
+                   "must-revalidate, max-age=100", ""]  # fmt: skip
+        wish = ["", "", "", "no-cache", "max-age=10", "min-fresh=80", "no-store", "only-if-cached"]
+        step = st.fixed_dictionaries(
+            {
+                "method": st.sampled_from(["GET", "GET", "GET", "GET", "HEAD", "PUT", "PURGE", "OPTIONS"]),
+                "language": st.sampled_from(["", "de", "en"]),
+                "wish": st.sampled_from(wish),
+                "tags": st.sampled_from(["", "", '"a"', '"b", "c"']),
+                "is_signed_in": st.sampled_from([False, False, True]),
+                "control": st.sampled_from(control),
+                "vary": st.sampled_from(["", "X-Lang"]),
+                "etag": st.sampled_from(["", '"a"', '"b"']),
+                "date": st.sampled_from([0, -50, -200, None]),
+                "age": st.sampled_from([0, 50, 200]),
+                "status": st.sampled_from([200, 200, 200, 404, 409, 503, 302]),
+            }
+        )
+        return st.lists(step, min_size=1, max_size=LONGEST_STORY)
+
+    for_all(plans, lambda plan: _tell(site, plan), rng=rng, examples=STORIES)
+
+
+def _tell(site: Site, plan: list[dict[str, Any]]) -> None:
+    """One story: what the origin would answer, and what is asked."""
+    story = site.told_again()
+    for step in plan:
+        fields = [("Age", str(step["age"]))] if step["age"] else []
+        fields += [("Vary", step["vary"])] if step["vary"] else []
+        more = {"etag": step["etag"], "validates": True} if step["etag"] else {}
+        story.says(step["control"], *fields, date=step["date"], status=step["status"], **more)
+        named = {"X-Lang": step["language"], "Cache-Control": step["wish"], "If-None-Match": step["tags"],
+                 "Authorization": "Bearer somebody" if step["is_signed_in"] else ""}  # fmt: skip
+        asked = tuple((name, value) for name, value in named.items() if value)
+        story.get(
+            "Each answer is one that the rules allow after all that was said before.", *asked, method=step["method"]
+        )
+    story.close()
+
+
 def test_racing_put(site: Site) -> None:
     """CA-24: a PUT answered while a slow miss is held: what the miss brings is not for later requests."""
     _race(site, "PUT", 200)
@@ -99,12 +148,12 @@ def _race(site: Site, method: str, status: int | None) -> None:
     target = site.new_target()
     fields = {"fields": [["Cache-Control", HOUR]]}
     site.source.plan(target, fields | {"hold": True}, then=fields)
-    first = _Aside(site, target)
+    first = Aside(site, target)
     site.source.reached(target)
     changed = site.ask(target, method=method, body=b"x" if method == "PUT" else b"", client=site.service.client())
     if status is not None:
         site.well(changed).expect(status, why="Other requests to this address do not wait.")
-    second = _Aside(site, target)  # one that joins the old miss is answered after the release only
+    second = Aside(site, target)  # one that joins the old miss is answered after the release only
     second.thread.join(GATHER_SECONDS)
     site.source.release(target)
     first.answer()
@@ -115,28 +164,3 @@ def _race(site: Site, method: str, status: int | None) -> None:
         if read(answer).number == old:
             fail(changed, answer, expected="an answer that was fetched after the change", got=describe(read(answer)),
                  why=UNDER_WAY)  # fmt: skip
-
-
-class _Aside:
-    """A GET in the background."""
-
-    def __init__(self, site: Site, target: str) -> None:
-        self._site = site
-        self._target = target
-        self._came: Answer | BaseException | None = None
-        self.thread = threading.Thread(target=self._ask, daemon=True)
-        self.thread.start()
-
-    def _ask(self) -> None:
-        try:
-            self._came = self._site.ask(self._target, client=self._site.service.client())
-        except BaseException as fault:  # noqa: BLE001 - raised again where the check can end by it
-            self._came = fault
-
-    def answer(self) -> Answer:
-        """Wait for it."""
-        self.thread.join()
-        if isinstance(self._came, Answer):
-            return self._came
-        assert self._came is not None
-        raise self._came

@@ -29,12 +29,14 @@ A step is a JSON object:
             field section that never ends), "short" (half of the body, then closed), "stall" (half of it, then silence),
             "reset" (half of it, then RST)
 
-Each answer has a field ``X-Answer`` with a number that no other has. A target below ``/try`` is its own plan: each
-parameter of its query is a field, but for ``status``, ``slow`` and ``etag``. Times are those of `time.monotonic`, which
+Each answer has a field ``X-Answer`` with a number that no other has. A request may bring its own step, as JSON in the
+field ``X-Say``; a target below ``/try`` is its own plan: each parameter of its query is a field, but for ``status``,
+``slow`` and ``etag``. Times are those of `time.monotonic`, which
 all processes of one machine share.
 """
 
 import contextlib
+import json
 import socket
 import socketserver
 import struct
@@ -87,9 +89,7 @@ class Origin:
             self.changed.notify_all()
             if found.steps:
                 return found.holding, found.steps.pop(0)
-            if not found.then and call["target"].startswith("/try"):
-                return found.holding, plan_of(call["target"])
-            return found.holding, found.then
+            return found.holding, found.then or said_in(call["fields"]) or plan_of(call["target"])
 
     def note_answered(self, call: dict[str, Any], status: int) -> None:
         """Note that its answer was sent whole."""
@@ -141,8 +141,18 @@ class Origin:
             return {"reached": self.changed.wait_for(is_reached, body["timeout"]), "now": time.monotonic()}
 
 
+def said_in(fields: Fields) -> Step:
+    """The step that a request brings with it."""
+    with contextlib.suppress(ValueError):
+        step = json.loads(value_of(fields, "x-say") or "{}")
+        return step if isinstance(step, dict) else {}
+    return {}
+
+
 def plan_of(target: str) -> Step:
     """What a target below ``/try`` says itself."""
+    if not target.startswith("/try"):
+        return {}
     asked = dict(parse_qsl(urlsplit(target).query))
     status, slow, etag = (asked.pop(name, "") for name in ("status", "slow", "etag"))
     step: Step = {"fields": [[name.title(), value] for name, value in asked.items() if name.replace("-", "").isalnum()]}

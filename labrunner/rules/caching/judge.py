@@ -228,7 +228,13 @@ def _relayed(kept: Store, exchange: Exchange, why: str, entry: Stored | None, sa
             continue
         must = storing(asked, said)
         is_new = any(each.head.number == said.number for each in after)
-        is_right = got.status == said.status and got.number == said.number and got.is_stored == is_new
+        # What was just stored may be used at once to tell the client that it has it (CA-18).
+        is_held = (
+            got.status == 304 and said.status == 200 and is_new and _is_held(asked, store(asked, said)) is not False
+        )
+        is_told = got.status == said.status or (is_held and asked.has_conditions)
+        is_right = is_told and got.number in ({said.number, None} if is_held else {said.number})
+        is_right = is_right and got.is_stored == is_new
         told = f"fwd={why}, answer {said.number} ({said.status}), which {must.value}"
         if not is_asked:
             told += "; asked for with the stored answer's validators"
@@ -252,13 +258,17 @@ def _after(kept: Store, asked: Asked, said: Said, entry: Stored | None) -> list[
     if asked.method not in SAFE:
         return [(frozenset() if 200 <= said.status < 400 else kept, None)]
     if asked.method != "GET" or "no-store" in asked.directives or asked.get("range") is not None:
-        is_validated = said.status == 304 and entry is not None and entry.head.has_validator and asked.method == "GET"
-        return [(kept, entry if is_validated else None)]
+        if said.status != 304 or entry is None or not entry.head.has_validator or asked.method != "GET":
+            return [(kept, None)]
+        # With `no-store`: to whose condition this 304 was, the client's or the cache's, is not said.
+        return [(kept, dataclasses.replace(entry, head=_merged(entry.head, said))), (kept, entry), (kept, None)]
     if said.status == 304:
         if entry is None or not entry.head.has_validator:
             return [(kept, None)]
         refreshed = dataclasses.replace(entry, head=_merged(entry.head, said), sent=asked.sent)
-        return [(kept - {entry} | {refreshed}, refreshed)]
+        # A 304 with another `Vary`: whether by the old fields, or by this request's, is not said.
+        others = dataclasses.replace(refreshed, variant=store(asked, refreshed.head).variant)
+        return [(kept - {entry} | {each}, each) for each in dict.fromkeys((refreshed, others))]
     without = kept if entry is None else kept - {entry}
     must = storing(asked, said)
     if must is Storing.NEVER and said.status >= 500:
