@@ -21,7 +21,7 @@ class Call:
     """A request that reached the origin.
 
     Attributes:
-        number: ``X-Answer`` of what it was answered.
+        number: ``X-Answer`` of what it was answered; no other answer of its target has it.
         status: 0 when it was not answered whole.
         arrived: monotonic seconds.
     """

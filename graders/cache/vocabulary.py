@@ -23,6 +23,7 @@ PLAIN = string.ascii_lowercase + string.digits
 NO_FAULT = "Nothing was wrong with the origin, so nothing is in the way of its answer."
 NOT_TWICE = "What is stored and fresh is not asked for again: that is what a cache is for."
 BODY = re.compile(r"answer (\d+) ")
+WHOLE_BODY = re.compile(r"answer \d+ to \S+ (\S+)\n")
 MEMBER = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 DATES = {"date", "expires", "last-modified"}
 SHORT = {"Cache-Control": "asks", "Authorization": "as", "If-None-Match": "has", "X-Lang": "in"}
@@ -197,6 +198,9 @@ class Story:
                 field_of(answer, "Cache-Status"),
             )
             fail(answer, expected=expected, got=f"Cache-Status: {shown}", why="It tells whether the origin was asked.")
+        whole = WHOLE_BODY.fullmatch(content_of(answer).decode("latin-1"))
+        if whole and whole[1] != self.target:
+            fail(answer, expected=f"what is at {self.target}", got=f"what is at {whole[1]}", why=why)
         self._exchanges.append(Exchange(Asked(method, answer.sent, answer.answered, fields), got, forwards))
         verdict = judge(self._exchanges)
         if verdict is not None:

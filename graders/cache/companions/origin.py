@@ -29,7 +29,8 @@ A step is a JSON object:
             field section that never ends), "short" (half of the body, then closed), "stall" (half of it, then silence),
             "reset" (half of it, then RST)
 
-Each answer has a field ``X-Answer`` with a number that no other has. A request may bring its own step, as JSON in the
+Each answer has a field ``X-Answer`` that counts the answers of its target from 1, so that a story that is told again to
+another origin has the same numbers; the body names the target, too. A request may bring its own step, as JSON in the
 field ``X-Say``; a target below ``/try`` is its own plan: each parameter of its query is a field, but for ``status``,
 ``slow`` and ``etag``. Times are those of `time.monotonic`, which
 all processes of one machine share.
@@ -73,7 +74,6 @@ class Origin:
     def __init__(self) -> None:
         self.changed = threading.Condition()
         self.targets: dict[str, Target] = {}
-        self.answers = 0
 
     def target(self, name: str) -> Target:
         """The target of that name, a new one when nobody spoke of it before."""
@@ -83,8 +83,7 @@ class Origin:
         """Note that a request is here, give its answer a number, and look up what becomes of it, and what holds it."""
         with self.changed:
             found = self.target(call["target"])
-            self.answers += 1
-            call |= {"number": self.answers, "arrived": time.monotonic(), "answered": None, "status": None}
+            call |= {"number": len(found.calls) + 1, "arrived": time.monotonic(), "answered": None, "status": None}
             found.calls.append(call)
             self.changed.notify_all()
             if found.steps:

@@ -50,7 +50,7 @@ class Said:
     """A request that reached the origin, and what became of it.
 
     Attributes:
-        number: ``X-Answer``, which no other answer has.
+        number: ``X-Answer``, which no other answer of this URI has.
         status: 0 when the origin did not answer, or broke off.
         method: of the request that reached it.
         seen: the fields of that request.
