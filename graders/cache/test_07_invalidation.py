@@ -20,7 +20,8 @@ UNDER_WAY = "What was fetched before the change is old, however late it arrives.
 
 def test_unsafe(site: Site) -> None:
     """CA-22: all variants, for every method that may change something."""
-    for method in ("POST", "PUT", "DELETE", "PATCH", "FROB", "OPTIONS"):
+    # LOCK, as an unusual one that Node's parser lets pass: it answers 400 to methods that it has not heard of.
+    for method in ("POST", "PUT", "DELETE", "PATCH", "LOCK", "OPTIONS"):
         story = site.story().says(HOUR, ("Vary", "X-Lang"))
         story.get(CHANGED, ("X-Lang", "de"))
         story.get(CHANGED, ("X-Lang", "en"))
