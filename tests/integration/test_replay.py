@@ -45,6 +45,22 @@ def test_a_failure_that_was_mended_shows_the_difference(failing: Path) -> None:
     assert "+ < Content-Length: 3\\r\\n" in done.out
 
 
+def test_a_story_that_hypothesis_made_up_is_told_again(tmp_path: Path) -> None:
+    """All of its requests, in their order: each brings along what the origin shall answer, so that a new one knows it."""
+    grader = GRADER.parent / "cache"
+    solution = Path(shutil.copytree(grader / "references" / "python", tmp_path / "solution"))
+    shutil.copytree(grader / "mutants" / "not-replaced", solution, dirs_exist_ok=True)
+    done = lab("test", "freshness/as-the-model", "--runtime", "process", cwd=solution)
+    assert done.code == 1, done.out + done.err
+    told = " ".join(done.out.split())
+    assert "The story: (1) GET [" in told
+    assert "(6)" not in told, "it was made small"
+    done = lab("replay", "--runtime", "process", cwd=solution)
+    assert done.code == 0, done.err
+    assert done.out.count("> GET /") >= 2
+    assert "fwd=uri-miss" in done.out
+
+
 def test_there_is_no_second_failure(failing: Path) -> None:
     """And the message says which is the last."""
     done = lab("replay", "2", "--runtime", "process", cwd=failing)
