@@ -84,21 +84,21 @@ class Swap:
     """Compare and set: `value` if `expected` was held.
 
     Attributes:
-        done: whether it was; of no meaning with an unknown outcome.
+        done: whether it was; None with an unknown outcome.
     """
 
     expected: Hashable
     value: Hashable
-    done: bool = True
+    done: bool | None = None
 
     @property
     def only_reads(self) -> bool:
         """A refused one changes nothing."""
-        return not self.done
+        return self.done is False
 
     def after(self, state: State, *, known: bool) -> State | None:
         """See `Action`."""
-        if known and not self.done:
+        if known and self.done is False:
             # That a state of which nothing is known is not this one is forgotten: that allows more, never less.
             return None if state == (self.expected,) else state
         return (self.value,) if state in ((), (self.expected,)) else None

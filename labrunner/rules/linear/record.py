@@ -90,7 +90,7 @@ class Put:
 
     Attributes:
         value: canonical JSON.
-        status: 201, 200 or 412; of no meaning with an unknown outcome.
+        status: 201, 200 or 412; 0 with an unknown outcome.
         version: of a 201 or 200.
         if_match: the version of the condition; None without one.
         if_absent: whether it had ``If-None-Match: *``.
@@ -155,7 +155,7 @@ class Delete:
     """A DELETE.
 
     Attributes:
-        status: 204, 404 or 412; of no meaning with an unknown outcome.
+        status: 204, 404 or 412; 0 with an unknown outcome.
         if_match: the version of the condition; None without one.
     """
 

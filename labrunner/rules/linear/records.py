@@ -88,8 +88,10 @@ class Judgement:
     Attributes:
         verdict: whether a linearizable service can have answered so.
         key: the one whose history is impossible, or else unknown.
-        telling: indices of the operations whose answers cannot all be right, the impossible one last. None of them can
-            be left out, and no other operation of the key, whenever it took effect, helps.
+        telling: indices of the operations whose answers cannot all be right, the impossible one last. None of them
+            can be left out (in a very long proof, none that was tried), and no other operation of the key, whenever it
+            took effect after `since`, helps.
+        since: what was answered before this moment is over, and nothing else is assumed of it; None for the beginning.
         origin: index of the last operation that brought what the impossible one saw, for a drawing; None if nothing did.
         expected: what could be answered to the impossible one, one line.
         got: what was, one line.
@@ -99,6 +101,7 @@ class Judgement:
     verdict: Verdict
     key: str = ""
     telling: tuple[int, ...] = ()
+    since: float | None = None
     origin: int | None = None
     expected: str = ""
     got: str = ""

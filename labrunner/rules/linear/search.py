@@ -125,7 +125,9 @@ class Search:
         """Search until an order is found, there is none, or the effort is spent."""
         if not self._levels:
             return Verdict.CONSISTENT
-        paths = [self._orders(0, self._entered(0, Configuration(self._initial, 0, 0)))]
+        first = _with_readers(self._levels[0], Configuration(self._initial, 0, 0))
+        self._is_new(self._levels[0], first)
+        paths = [self._orders(0, first)]
         while paths:
             found = next(paths[-1], None)
             if self.steps > self._effort:
@@ -172,12 +174,9 @@ class Search:
         if depth + 1 == len(self._levels):
             yield Configuration(state, done, used)
             return
-        found = self._entered(depth + 1, Configuration(state, done, used))
+        found = _with_readers(self._levels[depth + 1], Configuration(state, done, used))
         if self._is_new(self._levels[depth + 1], found):
             yield found
-
-    def _entered(self, depth: int, now: Configuration) -> Configuration:
-        return _with_readers(self._levels[depth], now)
 
     def _others_first(self, level: Level, now: Configuration) -> Iterator[Configuration]:
         """One more operation takes effect before the one that is due."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from labrunner.rules.linear.records import Model, State
     from labrunner.rules.linear.search import Item
 
+MOST_SEARCHES = 20
+"""All cuts together take at most so many times the effort of one search; a longer proof is shown as it is then."""
 MOST_ANSWERS = 4
 """So many possible answers are told."""
 
@@ -37,18 +39,22 @@ def explain(model: Model, key: str, items: Sequence[Item], search: Search, effor
     cutter = _Cutter(effort)
     needed = [_unquestioned(item) if item.answered > stuck.answered else item for item in items]
     needed = [item for item in needed if item.sent <= stuck.answered and _counts(item)]
-    needed, state = cutter.latest_start(needed, model, stuck)
-    needed = cutter.without_needless(needed, state)
-    proof = Search(needed, state, effort)
-    proof.run()
-    last = proof.stuck
-    known = sorted((item for item in needed if item.known and item is not last), key=lambda item: item.answered)
-    telling = (*(item.index for item in known), last.index)
-    answers = sorted({last.action.right_in(seen) for seen in search.states})
+    since: float | None = None
+    alone = [item if item is stuck else _unquestioned(item) for item in needed]
+    alone = [item for item in alone if _counts(item)]
+    if cutter.is_impossible(alone, model.initial):
+        needed = alone
+    else:
+        since = cutter.latest_start(needed, model, stuck)
+        needed = needed if since is None else _since(needed, since)
+        needed = cutter.without_needless(needed, model.initial if since is None else model.anything)
+    known = sorted((item for item in needed if item.known and item is not stuck), key=lambda item: item.answered)
+    telling = (*(item.index for item in known), stuck.index)
+    answers = sorted({stuck.action.right_in(seen) for seen in search.states})
     expected = " or ".join(answers[:MOST_ANSWERS]) + (" ..." if len(answers) > MOST_ANSWERS else "")
-    origin = _origin(items, telling, last)
+    origin = _origin(items, telling, stuck)
     steps = search.steps + cutter.steps
-    return Judgement(Verdict.IMPOSSIBLE, key, telling, origin, expected, last.action.got(), steps)
+    return Judgement(Verdict.IMPOSSIBLE, key, telling, since, origin, expected, stuck.action.got(), steps)
 
 
 def _origin(items: Sequence[Item], telling: tuple[int, ...], last: Item) -> int | None:
@@ -68,23 +74,26 @@ class _Cutter:
         self._effort = effort
         self.steps = 0
 
-    def _is_impossible(self, items: Sequence[Item], state: State) -> bool:
+    def is_impossible(self, items: Sequence[Item], state: State) -> bool:
+        """Whether that is sure, with what effort is left."""
+        if self.steps > MOST_SEARCHES * self._effort:
+            return False
         search = Search(items, state, self._effort)
         verdict = search.run()
         self.steps += search.steps
         return verdict is Verdict.IMPOSSIBLE
 
-    def latest_start(self, items: list[Item], model: Model, stuck: Item) -> tuple[list[Item], State]:
-        """What began last and is impossible by itself, whatever was before, as halving finds it."""
+    def latest_start(self, items: list[Item], model: Model, stuck: Item) -> float | None:
+        """The last moment since which the items are impossible, whatever was before, as halving finds it."""
         starts = sorted({item.sent for item in items if item.sent <= stuck.sent})
         low, high = -1, len(starts) - 1
         while low < high:
             middle = (low + high + 1) // 2
-            if self._is_impossible(_since(items, starts[middle]), model.anything):
+            if self.is_impossible(_since(items, starts[middle]), model.anything):
                 low = middle
             else:
                 high = middle - 1
-        return (items, model.initial) if low < 0 else (_since(items, starts[low]), model.anything)
+        return None if low < 0 else starts[low]
 
     def without_needless(self, items: list[Item], state: State) -> list[Item]:
         """Question only those answers without which nothing would be wrong."""
@@ -95,7 +104,7 @@ class _Cutter:
                 part = set(known[begin : begin + size])
                 fewer = [_unquestioned(item) if item.index in part else item for item in items]
                 fewer = [item for item in fewer if _counts(item)]
-                if self._is_impossible(fewer, state):
+                if self.is_impossible(fewer, state):
                     items = fewer
                 else:
                     begin += size
