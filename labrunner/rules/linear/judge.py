@@ -30,7 +30,7 @@ def judge(model: Model, history: Sequence[Operation], *, effort: int | None = No
         items = keys.setdefault(operation.key, [])
         answered = FOREVER if operation.answered is None else operation.answered
         if operation.answered is not None or not operation.action.only_reads:
-            items.append(Item(index, operation.sent, answered, operation.action))
+            items.append(Item(index, operation.sent, answered, operation.action, operation.answered is not None))
     steps = 0
     given_up: str | None = None
     for key, items in keys.items():

@@ -89,8 +89,8 @@ class Judgement:
         verdict: whether a linearizable service can have answered so.
         key: the one whose history is impossible, or else unknown.
         telling: indices of the operations whose answers cannot all be right, the impossible one last. None of them
-            can be left out (in a very long proof, none that was tried), and no other operation of the key, whenever it
-            took effect after `since`, helps.
+            can be left out (in a very long proof, none that was tried). Of the others it is assumed only that they took
+            effect within their intervals, or never.
         since: what was answered before this moment is over, and nothing else is assumed of it; None for the beginning.
         origin: index of the last operation that brought what the impossible one saw, for a drawing; None if nothing did.
         expected: what could be answered to the impossible one, one line.

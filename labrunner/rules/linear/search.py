@@ -30,18 +30,15 @@ class Item:
 
     Attributes:
         index: in the history that was given.
-        answered: `FOREVER` when the outcome is unknown, or is not to be questioned.
+        answered: `FOREVER` when the outcome is unknown.
+        known: whether its answer must be right; else it took effect within its interval, or never.
     """
 
     index: int
     sent: float
     answered: float
     action: Action
-
-    @property
-    def known(self) -> bool:
-        """Whether its answer must be right."""
-        return self.answered < FOREVER
+    known: bool = True
 
 
 class Configuration(NamedTuple):
@@ -63,7 +60,7 @@ class Level:
 
     Attributes:
         goal: whose answer it is; `bit` is its own among the outstanding.
-        others: what may take effect before it and has an answer too, the most urgent first.
+        others: what else is outstanding and will be answered, the most urgent first, and whether it must be right.
         readers: those of them that only read.
         unknown: what may take effect and has none.
         seen: configurations that were tried, for each state and `done` the smallest sets `used`.
@@ -71,7 +68,7 @@ class Level:
 
     goal: Item
     bit: int
-    others: list[tuple[int, Action]]
+    others: list[tuple[int, Action, bool]]
     readers: list[tuple[int, Action]]
     unknown: list[tuple[int, Action]]
     seen: dict[tuple[State, int], list[int]] = field(default_factory=dict)
@@ -85,11 +82,11 @@ def levels_of(items: Sequence[Item]) -> list[Level]:
     free: list[int] = []
     levels: list[Level] = []
     position = slots = 0
-    for goal in sorted((item for item in items if item.known), key=attrgetter("answered")):
+    for goal in sorted((item for item in items if item.answered < FOREVER), key=attrgetter("answered")):
         while position < len(sends) and sends[position].sent <= goal.answered:
             item = sends[position]
             position += 1
-            if item.known:
+            if item.answered < FOREVER:
                 if not free:
                     free.append(1 << slots)
                     slots += 1
@@ -98,8 +95,8 @@ def levels_of(items: Sequence[Item]) -> list[Level]:
                 unknown.append((1 << len(unknown), item.action))
         bit, _ = outstanding.pop(goal.index)
         pool = sorted(outstanding.values(), key=lambda pair: pair[1].answered)
-        others = [(slot, item.action) for slot, item in pool]
-        readers = [pair for pair in others if pair[1].only_reads]
+        others = [(slot, item.action, item.known) for slot, item in pool]
+        readers = [(slot, action) for slot, action, known in others if known and action.only_reads]
         levels.append(Level(goal, bit, others, readers, unknown[:]))
         free.append(bit)
     return levels
@@ -161,10 +158,13 @@ class Search:
             if now.done & level.bit:
                 yield from self._passed(depth, now.state, now.done ^ level.bit, now.used)
                 continue
-            state = level.goal.action.after(now.state, known=True)
+            goal = level.goal
+            if not goal.known:
+                yield from self._passed(depth, now.state, now.done, now.used)
+            state = goal.action.after(now.state, known=goal.known)
             if state is not None:
                 yield from self._passed(depth, state, now.done, now.used)
-                if level.goal.action.only_reads and state == now.state:
+                if goal.action.only_reads and state == now.state:
                     continue
             queue.extend(self._others_first(level, now))
             if self.steps > self._effort:
@@ -180,11 +180,11 @@ class Search:
 
     def _others_first(self, level: Level, now: Configuration) -> Iterator[Configuration]:
         """One more operation takes effect before the one that is due."""
-        for slot, action in level.others:
+        for slot, action, known in level.others:
             if now.done & slot:
                 continue
             self.steps += 1
-            state = action.after(now.state, known=True)
+            state = action.after(now.state, known=known)
             if state is not None:
                 found = _with_readers(level, Configuration(state, now.done | slot, now.used))
                 if self._is_new(level, found):

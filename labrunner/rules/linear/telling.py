@@ -2,7 +2,7 @@
 
 Every cut only ever makes it easier to find an order, so that what is left is a proof: what came later is left out; what
 was over before some moment is left out when nothing is then assumed of the state; an answer is no longer questioned, so
-that its operation may take effect at any moment from its sending on, or never.
+that its operation may have taken effect within its interval, or never.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from labrunner.rules.linear.records import Judgement, Verdict
-from labrunner.rules.linear.search import FOREVER, Search
+from labrunner.rules.linear.search import Search
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +119,7 @@ def _since(items: Sequence[Item], moment: float) -> list[Item]:
 
 
 def _unquestioned(item: Item) -> Item:
-    return dataclasses.replace(item, answered=FOREVER) if item.known else item
+    return dataclasses.replace(item, known=False) if item.known else item
 
 
 def _counts(item: Item) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import random
-from collections.abc import Hashable, Sequence
+import statistics
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -20,7 +21,6 @@ from labrunner.rules.linear import (
     Delete,
     Get,
     Judgement,
-    Model,
     Operation,
     Put,
     Read,
@@ -34,30 +34,35 @@ from tests.unit.rules.linear.stores import Records, Register, history, plan
 HISTORIES = int(os.environ.get("LABRUNNER_HISTORIES", "2000"))
 
 
-def is_linearizable(operations: Sequence[Operation], initial: Hashable = None) -> bool:
-    """By trying every order; written without the oracle's models."""
-    known = [one for one in operations if one.answered is not None]
-    unknown = [one for one in operations if one.answered is None]
-    for count in range(len(unknown) + 1):
-        for chosen in itertools.combinations(unknown, count):
-            if any(_is_right(order, initial) for order in itertools.permutations([*known, *chosen])):
-                return True
-    return False
+def is_linearizable(
+    operations: Sequence[Operation], initial: Hashable = None, questioned: Collection[Operation] | None = None
+) -> bool:
+    """By trying every order; written without the oracle's models. What is not questioned may also never have been."""
+    if questioned is None:
+        questioned = [one for one in operations if one.answered is not None]
+    sure = [one for one in operations if one in questioned]
+    others = [one for one in operations if one not in questioned]
+    return any(
+        _is_right(order, initial, questioned)
+        for count in range(len(others) + 1)
+        for chosen in itertools.combinations(others, count)
+        for order in itertools.permutations([*sure, *chosen])
+    )
 
 
-def _is_right(order: Sequence[Operation], held: Hashable) -> bool:
+def _is_right(order: Sequence[Operation], held: Hashable, questioned: Collection[Operation]) -> bool:
     for later, one in enumerate(order):
         if any(after.answered is not None and after.answered < one.sent for after in order[later + 1 :]):
             return False
     for one in order:
         match one.action:
             case Read(value):
-                if one.answered is not None and value != held:
+                if one in questioned and value != held:
                     return False
             case Write(value):
                 held = value
             case Swap(expected, value, done):
-                if one.answered is not None and done != (held == expected):
+                if one in questioned and done != (held == expected):
                     return False
                 held = value if held == expected else held
     return True
@@ -90,27 +95,21 @@ def test_small_histories_are_judged_as_by_trying_every_order(operations: list[Op
     judgement = judge(REGISTER, operations)
     assert judgement.verdict is (Verdict.CONSISTENT if is_linearizable(operations) else Verdict.IMPOSSIBLE)
     if judgement.verdict is Verdict.IMPOSSIBLE:
-        part = _part(operations, judgement, judgement.telling)
         starts: list[Hashable] = [None] if judgement.since is None else [None, 0, 1, 2]
-        assert not any(is_linearizable(part, start) for start in starts)
-        for index in judgement.telling:
-            fewer = _part(operations, judgement, [other for other in judgement.telling if other != index])
-            assert any(is_linearizable(fewer, start) for start in starts)
+        part = _part(operations, judgement)
+        proof = [operations[index] for index in judgement.telling]
+        assert not any(is_linearizable(part, start, proof) for start in starts)
+        for one in proof:
+            fewer = [other for other in proof if other is not one]
+            assert any(is_linearizable(part, start, fewer) for start in starts)
 
 
-def _part(operations: Sequence[Operation], judgement: Judgement, questioned: Sequence[int]) -> list[Operation]:
-    """The history since the part begins, with only these answers questioned."""
+def _part(operations: Sequence[Operation], judgement: Judgement) -> list[Operation]:
+    """What was outstanding at some moment of the part that proves it."""
     since = float("-inf") if judgement.since is None else judgement.since
-    kept = _only(operations, questioned)
-    ended = [since if one.answered is None else one.answered for one in operations]
     last = operations[judgement.telling[-1]].answered
     assert last is not None
-    return [one for one, end in zip(kept, ended, strict=True) if end >= since and one.sent <= last]
-
-
-def _only(operations: Sequence[Operation], questioned: Sequence[int]) -> list[Operation]:
-    """The history, with only these answers questioned."""
-    return [one if index in questioned else replace(one, answered=None) for index, one in enumerate(operations)]
+    return [one for one in operations if (one.answered is None or one.answered >= since) and one.sent <= last]
 
 
 def _size(rng: random.Random) -> tuple[int, int]:
@@ -210,19 +209,16 @@ class Unconditional(Records):
 
 @pytest.mark.parametrize("store", [Stale, Losing, Resurrecting, Restarting, Twice, Unconditional])
 def test_a_wrong_store_is_found(store: type[Records]) -> None:
-    """Each vice shows in most of forty lives; the part that proves it is short, and impossible by itself."""
-    found = 0
+    """Each vice shows in most of forty lives, and the part that proves it is mostly short."""
+    lengths = []
     for seed in range(40):
         rng = random.Random(seed)
         seen = history(plan(rng, Records.draw, clients=3, each=20), store(rng).answer)
         judgement = judge(RECORD, seen)
         if judgement.verdict is Verdict.IMPOSSIBLE:
-            found += 1
-            assert 1 <= len(judgement.telling) <= 12
-            model = RECORD if judgement.since is None else Model(RECORD.anything, RECORD.anything)
-            part = _part(seen, judgement, judgement.telling)
-            assert judge(model, part).verdict is Verdict.IMPOSSIBLE
-    assert found >= 30
+            lengths.append(len(judgement.telling))
+    assert len(lengths) >= 30
+    assert statistics.median(lengths) <= 6
 
 
 def test_a_search_without_effort_claims_nothing() -> None:
@@ -244,9 +240,9 @@ def test_keys_are_judged_apart() -> None:
 
 
 def test_many_unknown_outcomes_are_borne() -> None:
-    """Sixty writes whose answers were lost leave the search decidable, both ways."""
-    lost = [Operation("k", i, i / 10, None, Write(i)) for i in range(60)]
-    good = [Operation("k", 99, 10.0 + i, 10.5 + i, Read(i)) for i in range(60)]
+    """Thirty writes whose answers were lost leave the search decidable, both ways."""
+    lost = [Operation("k", i, i / 10, None, Write(i)) for i in range(30)]
+    good = [Operation("k", 99, 10.0 + i, 10.5 + i, Read(i)) for i in range(30)]
     again = Operation("k", 99, 80.0, 81.0, Read(3))
     assert judge(REGISTER, [*lost, *good]).verdict is Verdict.CONSISTENT
     assert judge(REGISTER, [*lost, *good, again]).verdict is Verdict.IMPOSSIBLE
