@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from labrunner.rules.linear.records import Model, Operation
 
 STEPS_PER_OPERATION = 200
-LEAST_STEPS = 50_000
+LEAST_STEPS = 200_000
 
 
 def judge(model: Model, history: Sequence[Operation], *, effort: int | None = None) -> Judgement:

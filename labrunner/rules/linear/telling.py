@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from labrunner.rules.linear.records import Model, State
     from labrunner.rules.linear.search import Item
 
-MOST_SEARCHES = 20
+MOST_SEARCHES = 10
 """All cuts together take at most so many times the effort of one search; a longer proof is shown as it is then."""
 MOST_ANSWERS = 4
 """So many possible answers are told."""
@@ -47,7 +47,7 @@ def explain(model: Model, key: str, items: Sequence[Item], search: Search, effor
     else:
         since = cutter.latest_start(needed, model, stuck)
         needed = needed if since is None else _since(needed, since)
-        needed = cutter.without_needless(needed, model.initial if since is None else model.anything)
+        needed = cutter.without_needless(needed, model.initial if since is None else model.anything, stuck)
     known = sorted((item for item in needed if item.known and item is not stuck), key=lambda item: item.answered)
     telling = (*(item.index for item in known), stuck.index)
     answers = sorted({stuck.action.right_in(seen) for seen in search.states})
@@ -95,12 +95,12 @@ class _Cutter:
                 high = middle - 1
         return None if low < 0 else starts[low]
 
-    def without_needless(self, items: list[Item], state: State) -> list[Item]:
-        """Question only those answers without which nothing would be wrong."""
+    def without_needless(self, items: list[Item], state: State, stuck: Item) -> list[Item]:
+        """Question only those answers without which the one that is stuck would not be wrong."""
         size = sum(item.known for item in items)
         while size:
             begin = 0
-            while begin < len(known := [item.index for item in items if item.known]):
+            while begin < len(known := [item.index for item in items if item.known and item.index != stuck.index]):
                 part = set(known[begin : begin + size])
                 fewer = [_unquestioned(item) if item.index in part else item for item in items]
                 fewer = [item for item in fewer if _counts(item)]

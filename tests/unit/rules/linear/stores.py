@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -49,12 +50,12 @@ class Register:
     """A compare-and-set register."""
 
     def __init__(self) -> None:
-        self.value: object = None
+        self.value: Hashable = None
 
     def answer(self, action: Action) -> Action:
         match action:
             case Read():
-                return Read(self.value)  # type: ignore[arg-type]
+                return Read(self.value)
             case Write(value):
                 self.value = value
                 return action
@@ -63,7 +64,8 @@ class Register:
                 if done:
                     self.value = value
                 return Swap(expected, value, done)
-        raise AssertionError(action)
+            case _:
+                raise AssertionError(action)
 
     @staticmethod
     def draw(rng: random.Random) -> Action:
@@ -77,14 +79,14 @@ class Records:
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
-        self.value: object = ABSENT
+        self.value: Hashable = ABSENT
         self.version = 0
 
     def answer(self, action: Action) -> Action:
         absent = self.value == ABSENT
         match action:
             case Get():
-                return Get(self.value, 0 if absent else self.version)  # type: ignore[arg-type]
+                return Get(self.value, 0 if absent else self.version)
             case Put(value, if_match=condition, if_absent=alone):
                 if (condition is not None and (absent or condition != self.version)) or (alone and not absent):
                     return replace(action, status=412)
@@ -96,22 +98,22 @@ class Records:
                     return replace(action, status=404 if absent else 412)
                 self.value = ABSENT
                 return replace(action, status=204)
-        raise AssertionError(action)
+            case _:
+                raise AssertionError(action)
 
     @staticmethod
     def draw(rng: random.Random) -> Action:
         some = str(rng.randrange(VALUES))
-        return rng.choice(
-            [
-                Get(ABSENT),
-                Get(ABSENT),
-                Put(some),
-                Put(some, if_match=rng.randint(1, 20)),
-                Put(some, if_absent=True),
-                Delete(),
-                Delete(if_match=rng.randint(1, 20)),
-            ]
-        )
+        actions: list[Action] = [
+            Get(ABSENT),
+            Get(ABSENT),
+            Put(some),
+            Put(some, if_match=rng.randint(1, 20)),
+            Put(some, if_absent=True),
+            Delete(),
+            Delete(if_match=rng.randint(1, 20)),
+        ]
+        return rng.choice(actions)
 
 
 def history(planned: list[Planned], answer: Callable[[Action], Action], key: str = "k") -> list[Operation]:

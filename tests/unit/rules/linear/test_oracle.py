@@ -64,7 +64,9 @@ def _is_right(order: Sequence[Operation], held: Hashable, questioned: Collection
             case Swap(expected, value, done):
                 if one in questioned and done != (held == expected):
                     return False
-                held = value if held == expected else held
+                held = value if held == expected and (done is not False or one in questioned) else held
+            case _:
+                raise AssertionError(one)
     return True
 
 
@@ -147,11 +149,11 @@ class Stale(Records):
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng)
-        self._copy: tuple[object, int] = (ABSENT, 0)
+        self._copy: tuple[Hashable, int] = (ABSENT, 0)
 
     def answer(self, action: Action) -> Action:
         if isinstance(action, Get) and self.rng.random() < 0.2:
-            return Get(*self._copy)  # type: ignore[arg-type]
+            return Get(*self._copy)
         if self.rng.random() < 0.3:
             self._copy = (self.value, 0 if self.value == ABSENT else self.version)
         return super().answer(action)
@@ -203,7 +205,7 @@ class Unconditional(Records):
 
     def answer(self, action: Action) -> Action:
         if isinstance(action, Put) and action.if_match is not None and self.value != ABSENT and self.rng.random() < 0.3:
-            return replace(super().answer(replace(action, if_match=None)), if_match=action.if_match)  # type: ignore[type-var]
+            return replace(super().answer(replace(action, if_match=None)), if_match=action.if_match)
         return super().answer(action)
 
 
