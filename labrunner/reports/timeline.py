@@ -152,9 +152,9 @@ def svg(drawing: Timeline) -> str:
     right = _LEFT + _STEP * drawing.columns
     width, height = right + _RIGHT, _HEAD + _ROW * (len(drawing.rows) + 3)
     title = html.escape(drawing.title)
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" font-family="ui-monospace, monospace" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="monospace" font-size="13">',
         f"<title>{title}</title>",
         f"<desc>{html.escape(chr(10).join(lines(drawing, plain=True)))}</desc>",
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 from labrunner.reports.timeline import MOST_ROWS, lines, svg, timeline
 from labrunner.rules.linear import RECORD, REGISTER, Get, Judgement, Operation, Put, Read, Verdict, Write, judge
@@ -21,9 +21,9 @@ def test_a_stale_read_is_drawn_as_text() -> None:
     assert lines(timeline(STALE, judgement)) == [
         "k7: in no order of these operations is every answer right",
         "",
-        '  client 0  ├─────┤                               0.0 to 10.0 ms   PUT "a" -> 201 version 5  (where it came from)',
-        '  client 1              ├─────┤                   20.0 to 40.0 ms  PUT "b" -> 200 version 6',
-        '  client 3                          ├─────┤       50.0 to 60.0 ms  GET -> 200 "a", version 5  ✗ impossible',
+        '  client 0  ├─────┤                            0.0 to 10.0 ms  PUT "a" -> 201 version 5  (where it came from)',
+        '  client 1              ├─────┤               20.0 to 40.0 ms  PUT "b" -> 200 version 6',
+        '  client 3                          ├─────┤  50.0 to 60.0 ms  GET -> 200 "a", version 5  ✗ impossible',
         "",
         '  expected  200 "b", version 6 or 200 "c", version 7',
         '  got       200 "a", version 5',
@@ -38,7 +38,7 @@ def test_plain_text_is_ascii() -> None:
 def test_the_picture_is_one_row_an_operation() -> None:
     """The SVG is well-formed, loads nothing, and marks one operation."""
     picture = svg(timeline(STALE, judge(RECORD, STALE)))
-    tree = Xml.fromstring(picture)
+    tree = ET.fromstring(picture)
     rows = tree.findall("{http://www.w3.org/2000/svg}g")
     assert [row[1].text for row in rows] == ["client 0", "client 1", "client 3"]
     assert [("impossible" in (row[-1].text or "")) for row in rows] == [False, False, True]
@@ -61,7 +61,7 @@ def test_what_a_service_answers_cannot_break_the_drawing() -> None:
     drawing = timeline(evil, judge(REGISTER, evil))
     assert all("\x1b" not in line and "\n" not in line for line in lines(drawing))
     assert "<script" not in svg(drawing)
-    Xml.fromstring(svg(drawing))
+    ET.fromstring(svg(drawing))
 
 
 def test_a_long_proof_is_cut_at_its_beginning() -> None:
