@@ -23,7 +23,7 @@ def test_a_stale_read_is_drawn_as_text() -> None:
         "",
         '  client 0  ├─────┤                            0.0 to 10.0 ms  PUT "a" -> 201 version 5  (where it came from)',
         '  client 1              ├─────┤               20.0 to 40.0 ms  PUT "b" -> 200 version 6',
-        '  client 3                          ├─────┤  50.0 to 60.0 ms  GET -> 200 "a", version 5  ✗ impossible',
+        '  client 3                          ├─────┤   50.0 to 60.0 ms  GET -> 200 "a", version 5  ✗ impossible',
         "",
         '  expected  200 "b", version 6 or 200 "c", version 7',
         '  got       200 "a", version 5',

@@ -34,6 +34,7 @@ ETCD = "Kingsbury, Jepsen: etcd and Consul (2014): reads served by a leader that
 MONGO = "Kingsbury, Jepsen: MongoDB stale reads (2015)"
 ELASTIC = "Kingsbury, Jepsen: Elasticsearch (2014): acknowledged writes lost"
 DYNAMO = "DeCandia et al., Dynamo (2007): deleted items come back after a merge"
+CONTRACT = "our contracts, C-16: at most once"
 TREIBER = "Treiber, Systems programming: coping with parallelism (1986): the ABA problem"
 
 NOTHING, ZERO = register(), register(0)
@@ -85,7 +86,7 @@ NO: list[tuple[str, str, Model, list[Event], tuple[int, ...]]] = [
      [(0, 0, 4, Put("a", 201, 5, if_absent=True)), (1, 1, 5, Put("b", 201, 6, if_absent=True))], (0, 1)),
     ("a deleted record comes back", DYNAMO, RECORD,
      [(0, 0, 1, Put("a", 201, 7)), (0, 2, 3, Delete(204)), (1, 4, 5, Get("a", 7))], (1, 2)),
-    ("a retried write is carried out twice", KLEPPMANN, RECORD,
+    ("a retried write is carried out twice", CONTRACT, RECORD,
      [(0, 0, 1, Put("a", 201, 7)), (0, 2, 3, Put("b", 200, 8)), (1, 4, 5, Get("b", 9))], (1, 2)),
 ]  # fmt: skip
 
