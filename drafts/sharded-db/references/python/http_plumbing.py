@@ -134,7 +134,8 @@ class Handler(BaseHTTPRequestHandler):
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
-        self.send_header("Content-Length", str(len(body)))
+        if response.status != 204:  # which has no body, and so no length
+            self.send_header("Content-Length", str(len(body)))
         if self.server.is_stopping:
             self.send_header("Connection", "close")
             self.close_connection = True
