@@ -77,6 +77,17 @@ def keys_of(body: bytes) -> list[str]:
     return list(dict.fromkeys(checked(key) for key in keys))
 
 
+def transfer_of(body: bytes) -> tuple[str, str, int]:
+    """From, to and amount of a transfer."""
+    asked = json_of(body)
+    if not isinstance(asked, dict) or not {"from", "to", "amount"} <= set(asked):
+        raise Refusal(400, "a transfer has from, to and amount")
+    source, target, amount = checked(asked["from"]), checked(asked["to"]), asked["amount"]
+    if isinstance(amount, bool) or not isinstance(amount, int) or amount < 1 or source == target:
+        raise Refusal(400, "an amount is a whole number from 1, and the keys differ")
+    return source, target, amount
+
+
 def condition_of(request: Request) -> Condition:
     """What must be so before the request is carried out."""
     match, none_match = request.fields("If-Match"), request.fields("If-None-Match")

@@ -1,4 +1,4 @@
-"""The reference router, as far as it goes: records, routing, batches, scans, shards that are down. No moves, no transfers."""
+"""The reference router, as far as it goes: all but moves."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import records
-from asking import Refusal, after_of, condition_of, cursor_after, json_of, key_of, keys_of, limit_of
+from asking import Refusal, after_of, condition_of, cursor_after, json_of, key_of, keys_of, limit_of, transfer_of
 from http_plumbing import Request, Response, problem, serve
 from placement import place
 from shard import Connection, Shard, Unavailable
+from transfers import Transfers
 
 Found = TypeVar("Found")
 PATIENCE = int(os.environ.get("SHARD_TIMEOUT_MS", "500")) / 1000
@@ -24,6 +25,9 @@ askers = {name: ThreadPoolExecutor(24, thread_name_prefix=name) for name in shar
 def shard_of(key: str) -> Shard:
     """The one that has the key."""
     return shards[place(key, shards)]
+
+
+transfers = Transfers(shards, shard_of)
 
 
 def gather(work: dict[str, Callable[[Connection], Found]]) -> tuple[dict[str, Found], list[str]]:
@@ -66,6 +70,10 @@ def answer(request: Request) -> Response:
         return scan(request)
     if path == "/records:batchGet" and request.method == "POST":
         return batch(keys_of(request.body))
+    if path == "/transfers" and request.method == "POST":
+        source, target, amount = transfer_of(request.body)
+        transfers.transfer(source, target, amount)
+        return Response(201, {"from": source, "to": target, "amount": amount})
     if path.startswith("/shards/locate/"):
         return Response(200, {"shard": place(key_of(path.removeprefix("/shards/locate/")), shards)})
     if path == "/shards" and request.method == "GET":

@@ -22,6 +22,7 @@ PROBE_EVERY = 0.5
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS public.records (key text PRIMARY KEY, value jsonb NOT NULL, version bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS public.graves (key text PRIMARY KEY, version bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS public.decisions (name text PRIMARY KEY);
 """
 Connection = psycopg.Connection[tuple[object, ...]]
 
