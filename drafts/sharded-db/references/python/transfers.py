@@ -1,6 +1,6 @@
 """Transfers over two shards: two-phase commit, decided in one of them.
 
-Both sides are prepared, the smaller key's first. The transaction on `from`'s shard, the decider, also notes the transfer's
+Both sides are prepared, the one that decides last. The transaction on `from`'s shard, the decider, also notes the transfer's
 name in `public.decisions`, so that committing it *is* the decision; the other side follows. Whoever finds a prepared
 transaction that nobody works on asks the decider: noted is committed, still prepared is rolled back there first, and
 neither means that it was rolled back.
@@ -151,6 +151,8 @@ def _end(shard: Shard, how: str, name: str) -> None:
         connection.autocommit = True
         try:
             connection.execute(f"{how} PREPARED '{name}'")
+        except psycopg.errors.UndefinedObject as error:
+            raise Unavailable(shard.name) from error  # another router ended it; how, this one need not know
         finally:
             if not connection.closed:
                 connection.autocommit = False
