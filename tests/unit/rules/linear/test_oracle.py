@@ -112,8 +112,8 @@ def _random_small(rng: random.Random) -> list[Operation]:
         answered = None if rng.randrange(5) == 0 else sent + rng.randint(0, 4)
         done = None if answered is None else rng.random() < 0.5
         some = rng.randrange(3)
-        action: Action = rng.choice([Read(rng.choice([None, some])), Write(some), Swap(rng.randrange(3), some, done)])
-        found.append(Operation("k", client, sent, answered, action))
+        actions: list[Action] = [Read(rng.choice([None, some])), Write(some), Swap(rng.randrange(3), some, done)]
+        found.append(Operation("k", client, sent, answered, rng.choice(actions)))
     return found
 
 
