@@ -1,0 +1,95 @@
+"""Records in one shard's tables. Whoever writes a key holds its lock, so that looking and writing are one step."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from asking import Condition, Refusal
+from psycopg.types.json import Jsonb
+from shard import Connection
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a key holds."""
+
+    key: str
+    value: Any
+    version: int
+
+    def shown(self) -> dict[str, object]:
+        """As it is answered."""
+        return {"key": self.key, "value": self.value, "version": self.version}
+
+
+def read(connection: Connection, key: str) -> Record | None:
+    """The record of a key."""
+    found = read_all(connection, [key])
+    return found[0] if found else None
+
+
+def read_all(connection: Connection, keys: list[str]) -> list[Record]:
+    """The records of these keys that are there."""
+    rows = connection.execute("SELECT key, value::text, version FROM public.records WHERE key = ANY(%s)", (keys,))
+    return _records(rows)
+
+
+def read_page(connection: Connection, prefix: str, after: str | None, limit: int) -> list[Record]:
+    """The first records after a key, in the order of their bytes (the collation is C)."""
+    rows = connection.execute(
+        "SELECT key, value::text, version FROM public.records"
+        " WHERE key >= %(prefix)s AND starts_with(key, %(prefix)s) AND (%(after)s::text IS NULL OR key > %(after)s)"
+        " ORDER BY key LIMIT %(limit)s",
+        {"prefix": prefix, "after": after, "limit": limit},
+    )
+    return _records(rows)
+
+
+def _records(rows: Iterable[tuple[object, ...]]) -> list[Record]:
+    return [Record(str(key), json.loads(str(value)), cast("int", version)) for key, value, version in rows]
+
+
+def lock(connection: Connection, key: str) -> None:
+    """Until the end of the transaction nobody else writes the key. The next statement sees what was written before."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))", (key,))
+
+
+def put(connection: Connection, key: str, value: Any, condition: Condition) -> tuple[int, int]:
+    """Write it; the status, and the version."""
+    lock(connection, key)
+    before = read(connection, key)
+    if condition.absent and before is not None:
+        raise Refusal(412, "the record is present")
+    if condition.version is not None and (before is None or before.version != condition.version):
+        raise Refusal(412, "the record has another version")
+    if before is None:
+        row = connection.execute("SELECT version FROM public.graves WHERE key = %s", (key,)).fetchone()
+        buried = 0 if row is None else cast("int", row[0])
+        version = max(buried + 1, time.time_ns() // 1_000_000)
+        connection.execute("INSERT INTO public.records VALUES (%s, %s, %s)", (key, Jsonb(value), version))
+        return 201, version
+    version = before.version + 1
+    connection.execute(
+        "UPDATE public.records SET value = %s, version = %s WHERE key = %s", (Jsonb(value), version, key)
+    )
+    return 200, version
+
+
+def delete(connection: Connection, key: str, condition: Condition) -> bool:
+    """Delete it, and note how far its versions went; whether it was there."""
+    lock(connection, key)
+    before = read(connection, key)
+    if before is None:
+        return False
+    if condition.version is not None and before.version != condition.version:
+        raise Refusal(412, "the record has another version")
+    connection.execute(
+        "INSERT INTO public.graves VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET version = excluded.version",
+        (key, before.version),
+    )
+    connection.execute("DELETE FROM public.records WHERE key = %s", (key,))
+    return True
