@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -14,6 +15,9 @@ from http_plumbing import Request
 LONGEST_KEY = 200
 MOST_KEYS = 500
 MOST_ITEMS = 1000
+NEVER = 0
+"""A version that no record has."""
+SHARD_ID = re.compile(r"[a-z0-9-]{1,32}")
 
 
 class Refusal(Exception):
@@ -88,13 +92,28 @@ def transfer_of(body: bytes) -> tuple[str, str, int]:
     return source, target, amount
 
 
+def shard_of(body: bytes) -> tuple[str, str]:
+    """Id and place of a shard that is to join."""
+    asked = json_of(body)
+    name, dsn = (asked.get("id"), asked.get("dsn")) if isinstance(asked, dict) else (None, None)
+    if not isinstance(name, str) or not SHARD_ID.fullmatch(name) or not isinstance(dsn, str):
+        raise Refusal(400, "a shard has an id of a-z, 0-9 and -, and a dsn")
+    return name, dsn
+
+
+def prefix_of(request: Request) -> bytes:
+    """The bytes that keys begin with."""
+    return request.query.get("prefix", [""])[0].encode(errors="surrogateescape")
+
+
 def condition_of(request: Request) -> Condition:
     """What must be so before the request is carried out."""
     match, none_match = request.fields("If-Match"), request.fields("If-None-Match")
     if none_match == ["*"]:
         return Condition(absent=True)
-    if match and match[0].strip('"').isascii() and match[0].strip('"').isdigit():
-        return Condition(version=int(match[0].strip('"')))
+    if match:
+        tag = match[0].strip('"')
+        return Condition(version=int(tag) if tag.isascii() and tag.isdigit() else NEVER)
     return Condition()
 
 

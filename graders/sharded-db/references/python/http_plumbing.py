@@ -18,15 +18,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 
 @dataclass(frozen=True)
 class Request:
     """One request.
 
-    `path` is as it was sent: percent-encoded. `query` keeps every value of a parameter, empty ones too; `fields(name)` is every line of a header field, without
-    the blanks around its value: an empty list when there is none.
+    `path` is as it was sent: percent-encoded. `query` keeps every value of a parameter, empty ones too; a byte in it that
+    is not UTF-8 is a surrogate escape. `fields(name)` is every line of a header field, without the blanks around its
+    value: an empty list when there is none.
     """
 
     method: str
@@ -109,10 +110,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one request."""
-        target = urlsplit(self.path)
-        query = parse_qs(target.query, keep_blank_values=True)
+        path, _, query_string = self.path.partition("?")
+        query = parse_qs(query_string, keep_blank_values=True, errors="surrogateescape")
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        request = Request(self.command, target.path, query, self.fields, body)
+        request = Request(self.command, path, query, self.fields, body)
         try:
             response = self.server.route(request)
         except NotImplementedError as missing:

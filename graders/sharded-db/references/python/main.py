@@ -1,52 +1,42 @@
-"""The reference router, as far as it goes: all but moves."""
+"""The reference router: what may be asked of it, and who answers."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+import time
+from pathlib import Path
 
+import psycopg
 import records
-from asking import Refusal, after_of, condition_of, cursor_after, json_of, key_of, keys_of, limit_of, transfer_of
+from asking import (
+    Refusal,
+    after_of,
+    condition_of,
+    cursor_after,
+    json_of,
+    key_of,
+    keys_of,
+    limit_of,
+    prefix_of,
+    shard_of,
+    transfer_of,
+)
 from http_plumbing import Request, Response, problem, serve
-from placement import place
-from shard import Connection, Shard, Unavailable
+from keylocks import KeyLocks
+from moves import Moves
+from reading import Reading
+from shard import Unavailable
+from topology import Topology
 from transfers import Transfers
 
-Found = TypeVar("Found")
 PATIENCE = int(os.environ.get("SHARD_TIMEOUT_MS", "500")) / 1000
-shards = {name: Shard(name, dsn, PATIENCE) for name, dsn in json.loads(os.environ["SHARDS"]).items()}
-# A pool for each shard: who waits for one that is down is in nobody's way.
-askers = {name: ThreadPoolExecutor(24, thread_name_prefix=name) for name in shards}
-
-
-def shard_of(key: str) -> Shard:
-    """The one that has the key."""
-    return shards[place(key, shards)]
-
-
-transfers = Transfers(shards, shard_of)
-
-
-def gather(work: dict[str, Callable[[Connection], Found]]) -> tuple[dict[str, Found], list[str]]:
-    """Ask these shards at the same time; what was found, and which of them could not be asked."""
-
-    def ask(name: str) -> Found:
-        with shards[name].use() as connection:
-            return work[name](connection)
-
-    # Those known to be down do not enter their queue.
-    futures = {name: askers[name].submit(ask, name) for name in work if not shards[name].is_down}
-    found: dict[str, Found] = {}
-    missing = [name for name in work if name not in futures]
-    for name, future in futures.items():
-        try:
-            found[name] = future.result(timeout=PATIENCE + 0.1)
-        except (Unavailable, TimeoutError):
-            missing.append(name)
-    return found, missing
+QUEUE = 0.2
+"""Seconds that a write may wait in addition, for others of its key and for its move."""
+topology = Topology(Path(os.environ.get("DATA_DIR", ".")), json.loads(os.environ.get("SHARDS", "{}")), PATIENCE)
+moves = Moves(topology, KeyLocks())
+reading = Reading(topology, PATIENCE)
+transfers = Transfers(topology, moves, PATIENCE)
 
 
 def route(request: Request) -> Response:
@@ -57,81 +47,101 @@ def route(request: Request) -> Response:
         return problem(refusal.status, refusal.title)
     except Unavailable as error:
         return problem(503, f"shard {error} does not answer", {"Retry-After": "1"})
+    except psycopg.DataError:
+        return problem(400, "the shard cannot keep such a value")
 
 
 def answer(request: Request) -> Response:
     """By method and path."""
-    path = request.path
+    method, path = request.method, request.path
     if path == "/healthz":
         return Response(200, {"status": "ok"})
     if path.startswith("/records/"):
         return one(request, key_of(path.removeprefix("/records/")))
-    if path == "/records" and request.method == "GET":
+    if path == "/records" and method == "GET":
         return scan(request)
-    if path == "/records:batchGet" and request.method == "POST":
+    if path == "/records:batchGet" and method == "POST":
         return batch(keys_of(request.body))
-    if path == "/transfers" and request.method == "POST":
+    if path == "/transfers" and method == "POST":
         source, target, amount = transfer_of(request.body)
         transfers.transfer(source, target, amount)
         return Response(201, {"from": source, "to": target, "amount": amount})
-    if path.startswith("/shards/locate/"):
-        return Response(200, {"shard": place(key_of(path.removeprefix("/shards/locate/")), shards)})
-    if path == "/shards" and request.method == "GET":
-        return Response(200, [{"id": name, "status": _status(shard)} for name, shard in sorted(shards.items())])
+    if path == "/rebalance" and method == "GET":
+        # The number first: of a move that ends in between, it is all of it only once the state says so.
+        is_running, moved = topology.view.move is not None, topology.moved()
+        return Response(200, {"state": "running" if is_running else "idle", "moved": moved})
+    if path == "/shards" or path.startswith("/shards/"):
+        return of_shards(request)
     return problem(404, "unknown path")
 
 
-def _status(shard: Shard) -> str:
-    return "down" if shard.is_down else "up"
+def of_shards(request: Request) -> Response:
+    """`/shards` and what is below it."""
+    method, name = request.method, request.path.removeprefix("/shards").removeprefix("/")
+    if name.startswith("locate/"):
+        return Response(200, {"shard": topology.view.home(key_of(name.removeprefix("locate/"))).name})
+    if not name and method == "GET":
+        return Response(200, topology.view.statuses())
+    if not name and method == "POST":
+        joining, dsn = shard_of(request.body)
+        topology.refuse_to_join(joining)
+        _reach(dsn)
+        topology.join(joining, dsn)
+        return Response(202, {"id": joining})
+    if name and method == "DELETE":
+        topology.drain(name)
+        return Response(202, {"id": name})
+    return problem(404, "unknown path")
+
+
+def _reach(dsn: str) -> None:
+    try:
+        with psycopg.connect(dsn, connect_timeout=2) as connection:
+            connection.execute("SELECT 1")
+    except psycopg.Error:
+        raise Refusal(422, "the shard cannot be reached") from None
 
 
 def one(request: Request, key: str) -> Response:
     """`/records/{key}`."""
     if request.method == "PUT":
-        value = json_of(request.body)
-        with shard_of(key).use() as connection:
-            status, version = records.put(connection, key, value, condition_of(request))
-        return Response(status, {"key": key, "version": version}, {"ETag": f'"{version}"'})
+        return put(request, key)
     if request.method == "DELETE":
-        with shard_of(key).use() as connection:
+        deadline = time.monotonic() + PATIENCE + QUEUE
+        with moves.at_home([key], deadline) as view, view.home(key).transaction(deadline) as connection:
             was_there = records.delete(connection, key, condition_of(request))
         return Response(204, b"") if was_there else problem(404, "no such record")
-    with shard_of(key).use() as connection:
-        record = records.read(connection, key)
-    if record is None:
+    found = reading.keys([key])
+    if found.unavailable:
+        raise Unavailable(topology.view.home(key).name)
+    if not found.items:
         return problem(404, "no such record")
+    record = found.items[key]
     return Response(200, record.shown(), {"ETag": f'"{record.version}"'})
+
+
+def put(request: Request, key: str) -> Response:
+    """`PUT /records/{key}`."""
+    value = json_of(request.body)
+    deadline = time.monotonic() + PATIENCE + QUEUE
+    with moves.at_home([key], deadline) as view, view.home(key).transaction(deadline) as connection:
+        status, version = records.put(connection, key, value, condition_of(request))
+    return Response(status, {"key": key, "version": version}, {"ETag": f'"{version}"'})
 
 
 def batch(keys: list[str]) -> Response:
     """`POST /records:batchGet`."""
-    groups: dict[str, list[str]] = {}
-    for key in keys:
-        groups.setdefault(place(key, shards), []).append(key)
-    found, silent = gather(
-        {name: lambda connection, group=group: records.read_all(connection, group) for name, group in groups.items()}
-    )
-    items = [record for part in found.values() for record in part]
-    there = {record.key for record in items}
-    unavailable = [key for name in silent for key in groups[name]]
-    missing = [key for name in found for key in groups[name] if key not in there]
-    return Response(
-        200, {"items": [record.shown() for record in items], "missing": missing, "unavailable": unavailable}
-    )
+    found = reading.keys(keys)
+    items = [record.shown() for record in found.items.values()]
+    return Response(200, {"items": items, "missing": found.missing, "unavailable": found.unavailable})
 
 
 def scan(request: Request) -> Response:
     """`GET /records`: every shard's next records, merged."""
-    limit, after = limit_of(request), after_of(request)
-    prefix = request.query.get("prefix", [""])[0]
-    found, silent = gather(
-        {name: lambda connection: records.read_page(connection, prefix, after, limit + 1) for name in shards}
-    )
-    items = sorted((record for part in found.values() for record in part), key=lambda record: record.key.encode())
-    more = cursor_after(items[limit - 1].key) if len(items) > limit else None
-    return Response(
-        200, {"items": [record.shown() for record in items[:limit]], "next": more, "unavailable": sorted(silent)}
-    )
+    page = reading.page(prefix_of(request), after_of(request), limit_of(request))
+    more = None if page.more is None else cursor_after(page.more)
+    items = [record.shown() for record in page.items]
+    return Response(200, {"items": items, "next": more, "unavailable": sorted(page.unavailable)})
 
 
 if __name__ == "__main__":

@@ -12,73 +12,70 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 
 import psycopg
 import records
-from asking import Condition, Refusal
+from asking import Refusal
+from moves import Moves
 from records import Record
 from shard import Connection, Shard, Unavailable
+from topology import Topology
 
-AT_ONCE = 8
-QUEUE_FOR = 1.5
-"""Seconds that a transfer waits for others of this router; then 503."""
+AT_ONCE = 6
+"""Each holds a connection to two shards while it works; half of the pool stays for all others."""
+QUEUE_FOR = 1.4
+"""Seconds that a transfer waits for others of the same keys; then 503."""
 RESOLVE_EVERY = 1.0
 PREFIX = "lab"
 
 
 class Transfers:
-    """Args: the shards by their ids, and which one has a key."""
+    """Args: the topology, what brings keys home, and how many seconds one use of a shard may take."""
 
-    def __init__(self, shards: Mapping[str, Shard], shard_of: Callable[[str], Shard]) -> None:
-        self._shards = shards
-        self._shard_of = shard_of
-        self._keys: set[str] = set()
-        self._free = threading.Condition()
+    def __init__(self, topology: Topology, moves: Moves, patience: float) -> None:
+        self._topology = topology
+        self._moves = moves
+        self._patience = patience
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
         self._active: set[str] = set()
         threading.Thread(target=self._resolve, daemon=True).start()
 
     def transfer(self, source: str, target: str, amount: int) -> None:
         """Move it, or raise `Refusal` or `Unavailable`."""
-        with self._alone(source, target):
-            if self._shard_of(source) is self._shard_of(target):
-                with self._shard_of(source).use() as connection:
-                    _change(_look({key: connection for key in (source, target)}), source, target, amount)
-            else:
-                self._over_two(source, target, amount)
-
-    @contextlib.contextmanager
-    def _alone(self, *keys: str) -> Iterator[None]:
-        """No other transfer of this router works on these keys; nobody waits for one key while holding another."""
-
-        def is_free() -> bool:
-            return not self._keys & set(keys) and len(self._keys) < 2 * AT_ONCE
-
-        with self._free:
-            if not self._free.wait_for(is_free, QUEUE_FOR):
+        queue_until = time.monotonic() + QUEUE_FOR
+        deadline = queue_until + self._patience
+        with self._moves.at_home([source, target], deadline, queue_until) as view:
+            if not self._turns.acquire(timeout=max(queue_until - time.monotonic(), 0.1)):
                 raise Unavailable("(busy)")
-            self._keys |= set(keys)
-        try:
-            yield
-        finally:
-            with self._free:
-                self._keys -= set(keys)
-                self._free.notify_all()
+            try:
+                decider, other = view.home(source), view.home(target)
+                if decider is other:
+                    with decider.transaction(deadline) as connection:
+                        _change({source: connection, target: connection}, source, target, amount)
+                else:
+                    self._over_two({source: decider, target: other}, source, target, amount, deadline)
+            finally:
+                self._turns.release()
 
-    def _over_two(self, source: str, target: str, amount: int) -> None:
-        decider, other = self._shard_of(source), self._shard_of(target)
+    def _over_two(self, homes: dict[str, Shard], source: str, target: str, amount: int, deadline: float) -> None:
+        decider, other = homes[source], homes[target]
         name = f"{PREFIX}:{uuid.uuid4().hex}:{decider.name}"
         self._active.add(name)
         try:
             with ExitStack() as uses:
-                connections = {key: uses.enter_context(self._shard_of(key).use()) for key in sorted((source, target))}
-                _change(_look(connections), source, target, amount)
+                connections: dict[str, Connection] = {}
+                # In one order, so that no two wait for each other's connections.
+                for key in sorted(homes, key=lambda key: homes[key].name):
+                    connections[key] = uses.enter_context(homes[key].use(deadline))
+                    connections[key].execute("BEGIN")
+                _change(connections, source, target, amount)
                 connections[source].execute("INSERT INTO public.decisions VALUES (%s)", (name,))
                 for key in (target, source):
                     connections[key].execute(f"PREPARE TRANSACTION '{name}'")
-            for shard in (decider, other):
-                _end(shard, "COMMIT", name)
+                for key, shard in ((source, decider), (target, other)):
+                    _end(connections[key], shard, "COMMIT", name)
         finally:
             self._active.discard(name)
 
@@ -86,10 +83,11 @@ class Transfers:
         """End what nobody works on: of a router that was killed, or of a shard that was away."""
         while True:
             time.sleep(RESOLVE_EVERY)
-            for shard in list(self._shards.values()):
+            shards = self._topology.view.shards()
+            for shard in shards.values():
                 for name in self._in_doubt(shard):
                     with contextlib.suppress(Unavailable, psycopg.Error):
-                        self._end_doubt(shard, name)
+                        self._end_doubt(shards, shard, name)
 
     def _in_doubt(self, shard: Shard) -> list[str]:
         try:
@@ -105,29 +103,26 @@ class Transfers:
             return []
         return [str(gid) for (gid,) in rows if gid not in active and gid not in self._active]
 
-    def _end_doubt(self, shard: Shard, name: str) -> None:
-        decider = self._shards[name.rsplit(":", 1)[1]]
+    def _end_doubt(self, shards: Mapping[str, Shard], shard: Shard, name: str) -> None:
+        decider = shards[name.rsplit(":", 1)[1]]
         if shard is decider:
-            _end(shard, "ROLLBACK", name)
+            with shard.use() as connection:
+                _end(connection, shard, "ROLLBACK", name)
             return
         with decider.use() as connection:
-            is_open = connection.execute("SELECT 1 FROM pg_prepared_xacts WHERE gid = %s", (name,)).fetchone()
-        if is_open:
-            return  # the decider's turn comes first
-        with decider.use() as connection:
-            was_decided = connection.execute("SELECT 1 FROM public.decisions WHERE name = %s", (name,)).fetchone()
-        _end(shard, "COMMIT" if was_decided else "ROLLBACK", name)
+            if connection.execute("SELECT 1 FROM pg_prepared_xacts WHERE gid = %s", (name,)).fetchone():
+                return  # the decider's turn comes first
+            decided = connection.execute("SELECT 1 FROM public.decisions WHERE name = %s", (name,)).fetchone()
+        with shard.use() as connection:
+            _end(connection, shard, "COMMIT" if decided else "ROLLBACK", name)
 
 
-def _look(connections: Mapping[str, Connection]) -> dict[str, tuple[Connection, Record | None]]:
-    """Lock both, the smaller key first, whatever the direction; then read."""
+def _change(connections: Mapping[str, Connection], source: str, target: str, amount: int) -> None:
+    """Lock both, the smaller key first, whatever the direction; then look, and then write."""
     for key in sorted(connections):
         records.lock(connections[key], key)
-    return {key: (connection, records.read(connection, key)) for key, connection in connections.items()}
-
-
-def _change(found: Mapping[str, tuple[Connection, Record | None]], source: str, target: str, amount: int) -> None:
-    there = {key: record for key, (_, record) in found.items() if record is not None}
+    found = {key: records.read(connection, key) for key, connection in connections.items()}
+    there = {key: record for key, record in found.items() if record is not None}
     if len(there) < 2:
         raise Refusal(404, "a record is absent")
     balances = {key: _balance(record) for key, record in there.items()}
@@ -135,8 +130,8 @@ def _change(found: Mapping[str, tuple[Connection, Record | None]], source: str, 
         raise Refusal(409, "the balance would fall below 0")
     balances[source] -= amount
     balances[target] += amount
-    for key, (connection, _) in found.items():
-        records.put(connection, key, {**there[key].value, "balance": balances[key]}, Condition())
+    for key, connection in connections.items():
+        records.update(connection, there[key], {**there[key].value, "balance": balances[key]})
 
 
 def _balance(record: Record) -> int:
@@ -146,13 +141,8 @@ def _balance(record: Record) -> int:
     return balance
 
 
-def _end(shard: Shard, how: str, name: str) -> None:
-    with shard.use() as connection:
-        connection.autocommit = True
-        try:
-            connection.execute(f"{how} PREPARED '{name}'")
-        except psycopg.errors.UndefinedObject as error:
-            raise Unavailable(shard.name) from error  # another router ended it; how, this one need not know
-        finally:
-            if not connection.closed:
-                connection.autocommit = False
+def _end(connection: Connection, shard: Shard, how: str, name: str) -> None:
+    try:
+        connection.execute(f"{how} PREPARED '{name}'")
+    except psycopg.errors.UndefinedObject as error:
+        raise Unavailable(shard.name) from error  # somebody else ended it; how, this one need not know
