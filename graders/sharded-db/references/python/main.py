@@ -67,9 +67,9 @@ def answer(request: Request) -> Response:
         transfers.transfer(source, target, amount)
         return Response(201, {"from": source, "to": target, "amount": amount})
     if path == "/rebalance" and method == "GET":
-        # The number first: of a move that ends in between, it is all of it only once the state says so.
-        is_running, moved = topology.view.move is not None, topology.moved()
-        return Response(200, {"state": "running" if is_running else "idle", "moved": moved})
+        # The state first: a move that ends in between is shown as running, with all that it moved.
+        state = "idle" if topology.view.move is None else "running"
+        return Response(200, {"state": state, "moved": topology.moved()})
     if path == "/shards" or path.startswith("/shards/"):
         return of_shards(request)
     return problem(404, "unknown path")

@@ -127,7 +127,9 @@ def _copy(here: Connection, there: Connection, keys: list[str]) -> int:
 
 def _clear(connection: Connection, keys: list[str]) -> None:
     for table in ("records", "graves"):
-        connection.execute(sql.SQL("DELETE FROM {} WHERE key = ANY(%s)").format(sql.Identifier("public", table)), (keys,))
+        connection.execute(
+            sql.SQL("DELETE FROM {} WHERE key = ANY(%s)").format(sql.Identifier("public", table)), (keys,)
+        )
 
 
 def _pages(shard: Shard) -> Iterator[list[str]]:

@@ -105,10 +105,8 @@ def _page(view: View, prefix: bytes, after: str | None, limit: int, deadline: fl
         deadline,
     )
     moving: dict[str, list[str]] = {name: [] for name in takers}
-    for shard, part in first.items():
-        for record in part:
-            if view.home(record.key) is not shard:
-                moving[view.home(record.key).name].append(record.key)
+    for record in _strays(view, first):
+        moving[view.home(record.key).name].append(record.key)
 
     def second_look(name: str) -> Callable[[Connection], tuple[list[Record], Known]]:
         return lambda connection: (
@@ -118,16 +116,13 @@ def _page(view: View, prefix: bytes, after: str | None, limit: int, deadline: fl
 
     second, too_silent = gather({view.new[name]: second_look(name) for name in takers}, deadline + SECOND_LOOK)
     pages = [*first.values(), *(part for part, _ in second.values())]
-    found = {record.key: record for part in pages[len(first) :] for record in part}
-    at_home: set[str] = set()
-    for _, known in second.values():  # asked after the page, and so it may know more
-        found |= known.records
-        at_home |= known.keys
-    for shard, part in first.items():
-        for record in part:
-            home = view.home(record.key)
-            if home is shard or (home in second and record.key not in at_home):
-                found[record.key] = record
+    found = {record.key: record for part in pages for record in part}
+    for record in _strays(view, first):
+        home = view.home(record.key)
+        if home not in second or record.key in second[home][1].keys:
+            found.pop(record.key, None)  # what its home knows counts, and follows
+    for part, known in second.values():  # the second was asked after the first, and may know more
+        found |= {record.key: record for record in part} | known.records
     # No shard was asked beyond its last record here.
     full = [part[-1].key.encode() for part in pages if len(part) > limit]
     items = sorted(found.values(), key=lambda record: record.key.encode())
@@ -137,6 +132,11 @@ def _page(view: View, prefix: bytes, after: str | None, limit: int, deadline: fl
     if len(items) > limit:
         more = items[limit - 1].key
     return Page(items[:limit], more, {shard.name for shard in silent + too_silent})
+
+
+def _strays(view: View, found: dict[Shard, list[Record]]) -> list[Record]:
+    """What was found elsewhere than at home."""
+    return [record for shard, part in found.items() for record in part if view.home(record.key) is not shard]
 
 
 def _look_at(where: Callable[[str], Shard], keys: list[str], deadline: float) -> tuple[Known, set[str]]:
@@ -155,9 +155,7 @@ def _look_at(where: Callable[[str], Shard], keys: list[str], deadline: float) ->
     return known, {key for shard in silent for key in groups[shard]}
 
 
-def gather(
-    work: dict[Shard, Callable[[Connection], Found]], deadline: float
-) -> tuple[dict[Shard, Found], list[Shard]]:
+def gather(work: dict[Shard, Callable[[Connection], Found]], deadline: float) -> tuple[dict[Shard, Found], list[Shard]]:
     """Ask these shards at the same time; what was found, and which of them could not be asked."""
 
     def ask(shard: Shard) -> Found:

@@ -53,6 +53,7 @@ class Shard:
         self._making = 0
         self._changed = threading.Condition()
         self._has_schema = False
+        self._answered = 0.0
         self._look = threading.Event()
         self._left = threading.Event()
         for work in (self._watch, self._probe):
@@ -85,6 +86,7 @@ class Shard:
         connection = self._take(deadline)
         try:
             yield connection
+            self._answered = time.monotonic()
         except BROKEN as error:
             raise Unavailable(self.name) from error
         finally:
@@ -154,12 +156,13 @@ class Shard:
         patience = min(max(self._patience, LEAST_PROBE), LONGEST_PROBE)
         while not self._left.is_set():
             self._look.clear()
+            began = time.monotonic()
             try:
-                with self._connection(time.monotonic() + patience) as connection:
+                with self._connection(began + patience) as connection:
                     connection.execute("SELECT 1")
                 self.is_down = False
             except Unavailable:
-                self.is_down = True
+                self.is_down = self._answered < began  # else it is only busy
                 self._throw_away()
             self._look.wait(0.1 if self.is_down else PROBE_EVERY)
 

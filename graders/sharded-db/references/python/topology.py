@@ -11,6 +11,7 @@ import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from asking import Refusal
 from placement import place
@@ -83,7 +84,9 @@ class Topology:
         self._patience = patience
         self._changing = threading.Lock()
         self.moving = threading.Event()
-        kept = json.loads(self._file.read_text()) if self._file.exists() else {"old": first, "new": first, "moved": 0}
+        kept: dict[str, Any] = {"old": first, "new": first, "moved": 0}
+        if self._file.exists():
+            kept = json.loads(self._file.read_text())
         shards = {name: Shard(name, dsn, patience) for name, dsn in (kept["old"] | kept["new"]).items()}
         self.last_moved = int(kept["moved"])
         self.view = View({name: shards[name] for name in kept["old"]}, {name: shards[name] for name in kept["new"]})
