@@ -106,6 +106,13 @@ def until_served(router: Router, key: str, back: float) -> Answer:
         time.sleep(0.05)
 
 
+def settle(router: Router, key: str) -> None:
+    """Until the shard is served again (SD-27: 3 s); whether it is in time is another check's concern."""
+    give_up = time.monotonic() + 4.0
+    while router.get(key).status == 503 and time.monotonic() < give_up:
+        time.sleep(0.05)
+
+
 def stopped(router: Router, seconds: float, *evidence: Answer) -> int | None:
     """C-6: the exit code after SIGTERM; None when it had to be killed, which ends the try."""
     end = router.service.stop(within=seconds)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from typing import Any
 
 from environment import PATIENT_MS
-from fleet import Fleet, killed_and_started, stopped
+from fleet import Fleet, killed_and_started, settle, stopped
 from shards import MOST_CONNECTIONS
 from vocabulary import IF_ABSENT, JSON, Router, encoded, etag, if_match, must_be_item, record, same, shown, version_of
 
@@ -223,13 +222,6 @@ def test_durable(services: Services, companions: Companions, rng: random.Random)
         router.must_lack(gone, "That it was deleted was acknowledged.")
         renewed = router.store(gone, 1)
         must_be_version(router, gone, renewed, renewed > before, f"more than {before}, which it had before")
-
-
-def settle(router: Router, key: str) -> None:
-    """Until the shard is served again (SD-27: 3 s); whether it is in time is another check's concern."""
-    give_up = time.monotonic() + 4.0
-    while router.get(key).status == 503 and time.monotonic() < give_up:
-        time.sleep(0.05)
 
 
 def test_few_connections(router: Router) -> None:

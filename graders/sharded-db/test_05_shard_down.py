@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from environment import PROMPT_MS
-from fleet import BACK_SECONDS, Fleet, hurt, keys_by_shard, until_served
+from fleet import BACK_SECONDS, Fleet, hurt, keys_by_shard, settle, until_served
 from vocabulary import JSON, SLACK, Router, encoded, items_of, member, must_be_item, record, shown
 
 from labrunner.checks import Answer, Ask, Companion, Companions, Services, fail, note_deadline, wait_until
@@ -89,7 +89,8 @@ def test_fails_fast(services: Services, companions: Companions, rng: random.Rand
         must_refuse(router, router.put(half.lost[2], "new"))
         must_refuse(router, router.delete(half.lost[3]))
         must_serve(half, router.get(half.kept[0]), half.kept[0])
-        until_served(router, half.lost[0], undo())
+        undo()
+        settle(router, half.lost[0])
 
 
 def test_others_served(services: Services, companions: Companions, rng: random.Random) -> None:
@@ -145,7 +146,7 @@ def test_partial(services: Services, companions: Companions, rng: random.Random)
         got = [key for each in pages for key in items_of(each, PARTIAL)]
         if got != sorted(half.kept):
             fail(answer, expected=shown(sorted(half.kept)), got=shown(got), why=PARTIAL)
-    until_served(router, half.lost[0], undo())
+    undo()
 
 
 def must_tell(answer: Answer, name: str, wanted: list[str]) -> None:

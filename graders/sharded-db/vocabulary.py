@@ -52,9 +52,8 @@ class Router:
         return f"{tag}-{''.join(self.rng.choices(LETTERS, k=12))}"
 
     def new_keys(self, count: int, tag: str = "k") -> list[str]:
-        """Several, with one prefix of their own."""
-        prefix = self.new_key(tag)
-        return [f"{prefix}:{number}" for number in range(count)]
+        """Several, with nothing in common but the tag."""
+        return [self.new_key(tag) for _ in range(count)]
 
     # --- asking, whatever the answer -------------------------------------------------------------------------------
 
