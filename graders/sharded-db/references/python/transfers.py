@@ -25,7 +25,7 @@ from topology import Topology
 
 AT_ONCE = 6
 """Each holds a connection to two shards while it works; half of the pool stays for all others."""
-QUEUE_FOR = 1.4
+QUEUE_FOR = 1.8
 """Seconds that a transfer waits for others of the same keys; then 503."""
 RESOLVE_EVERY = 1.0
 PREFIX = "lab"
