@@ -6,7 +6,7 @@ import random
 import time
 
 from environment import PROMPT_MS
-from fleet import Fleet, hurt, keys_by_shard, killed_and_started, until_served
+from fleet import Fleet, hurt, keys_by_shard, until_served
 from moving import join, leave, until_idle
 from traffic import Traffic
 from vocabulary import JSON, Router, record
@@ -59,7 +59,7 @@ def test_router_kills(services: Services, companions: Companions, rng: random.Ra
     with Traffic(router, keys, is_hurt=True) as traffic:
         for _ in range(4):
             wait(0.3 + 0.4 * rng.random())
-            killed_and_started(router.service)
+            traffic.kill_router()
         wait(0.3)
     traffic.read_all()
     traffic.must_be_linear()
@@ -83,7 +83,7 @@ def test_amid_moves(services: Services, companions: Companions, rng: random.Rand
         until_idle(router, time.monotonic())
         leave(router, first)
         wait(rng.random() * 0.3)
-        back = killed_and_started(router.service)
+        back = traffic.kill_router()
         router.reconnect()
         until_idle(router, back)
         wait(0.3)

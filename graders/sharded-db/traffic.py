@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 CLIENTS = 8
 PAUSE_SECONDS = 0.016
 """The longest that a client waits between two requests."""
+AGAIN_SECONDS = 0.15
+"""A client waits so long after a 503 or a lost answer. Each unknown outcome may be anywhere in the order that is searched:
+with hundreds of them on one key nothing can be proved."""
 BATCH = 4
 ONE_ORDER = "A record is one thing: what one client saw, or was told, nobody may see undone or before it was done."
 GOES_ON = "Who reads and writes need not know what moves behind the router."
@@ -50,6 +53,8 @@ class Traffic:
         self._is_hurt = is_hurt
         self._lock = threading.Lock()
         self._is_over = threading.Event()
+        self._is_open = threading.Event()
+        self._is_open.set()
         self._faults: list[BaseException] = []
         seeds = [router.rng.randrange(2**32) for _ in range(CLIENTS)]
         self._threads = [
@@ -70,6 +75,15 @@ class Traffic:
         if self._faults and fault is None:
             raise self._faults[0]
 
+    def kill_router(self) -> float:
+        """SIGKILL amid the requests, and a start; when it was ready. Nobody asks a router that is not there."""
+        self.router.service.kill()
+        self._is_open.clear()
+        try:
+            return self.router.service.restart()
+        finally:
+            self._is_open.set()
+
     # --- a client --------------------------------------------------------------------------------------------------
 
     def _live(self, number: int, seed: int) -> None:
@@ -80,6 +94,7 @@ class Traffic:
         try:
             while not self._is_over.is_set() and not self._faults:
                 count += 1
+                self._is_open.wait()
                 self._act(client, number, f"{number}.{count}", rng, seen)
                 time.sleep(rng.random() * PAUSE_SECONDS)
         except BaseException as fault:  # noqa: BLE001 - raised again where the block ends
@@ -152,10 +167,11 @@ class Traffic:
         else:
             answer = client.request(method, target, headers=fields, body=body, deadline=self.router.longest)
         if isinstance(answer, Unanswered):
-            time.sleep(0.02)
+            time.sleep(AGAIN_SECONDS)
         elif answer.status == 503:
             with self._lock:
                 self.refused.append(answer)
+            time.sleep(AGAIN_SECONDS)
         elif answer.status not in right:
             fail(answer, expected=" or ".join(map(str, sorted(right))), got=answer.line, why=ONE_ORDER)
         return answer
