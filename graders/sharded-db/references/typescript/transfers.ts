@@ -15,7 +15,9 @@ import { type Topology } from "./topology.ts";
 
 // Each holds a connection to two shards while it works; half of the pool stays for all others.
 const AT_ONCE = 6;
-const QUEUE_FOR_MS = 1800; // how long a transfer waits for others of the same keys; then 503
+// Beyond a shard's patience: how long a transfer waits for others of the same keys, and what is left for its work.
+const QUEUE_FOR_MS = 1200;
+const WORK_FOR_MS = 500;
 const RESOLVE_EVERY_MS = 1000;
 const PREFIX = "lab";
 const UNDEFINED_OBJECT = "42704";
@@ -41,8 +43,8 @@ export class Transfers {
 
   /** Move it, or throw `Refusal` or `Unavailable`. */
   async transfer(wanted: Transfer): Promise<void> {
-    const queueUntil = performance.now() + QUEUE_FOR_MS;
-    const deadline = queueUntil + this.#patience;
+    const queueUntil = performance.now() + this.#patience + QUEUE_FOR_MS;
+    const deadline = queueUntil + WORK_FOR_MS;
     await this.#moves.atHome([wanted.from, wanted.to], deadline, queueUntil, (view) =>
       this.#inTurn(async () => {
         const [decider, other] = [view.home(wanted.from), view.home(wanted.to)];
