@@ -135,6 +135,7 @@ class Payers:
         self._lock = threading.Lock()
         self._is_over = threading.Event()
         self._faults: list[BaseException] = []
+        self._made = 0
         self._threads = [
             threading.Thread(target=self._pay, args=(router.rng.randrange(2**32),), daemon=True) for _ in range(PAYERS)
         ]
@@ -155,6 +156,12 @@ class Payers:
         self._router.reconnect()
         if self._faults and fault is None:
             raise self._faults[0]
+
+    def go_on(self, count: int) -> None:
+        """Wait until so many more transfers were made: a fault while none is under way shows nothing. For 3 s at most."""
+        wanted, give_up = self._made + count, time.monotonic() + 3.0
+        while self._made < wanted and time.monotonic() < give_up:
+            time.sleep(0.005)
 
     def _pay(self, seed: int) -> None:
         rng = random.Random(seed)
@@ -178,8 +185,9 @@ class Payers:
                 self.unknown.append(transfer)
             elif answer.status == 201:
                 self._bank.note(source, target, transfer.amount)
+                self._made += 1
                 self.evidence[:] = [answer]
             else:
                 fail(answer, expected="201 or 503", got=answer.line, why="Each account has enough.")
         if isinstance(answer, Unanswered) or answer.status == 503:
-            time.sleep(0.02)
+            time.sleep(0.05)

@@ -89,9 +89,8 @@ def test_halted(services: Services, companions: Companions, rng: random.Random) 
     versions = router.fill(router.new_keys(250))
     before = merged(fleet.shards.rows())
     victim, other = rng.sample(list(fleet.shards), 2)
-    slow = fleet.shard(other).delayed(SLOW_MS)
+    slowness = fleet.shard(victim).delayed(20)  # so that the pause comes before the end
     leave(router, victim)
-    slow.undo()
     with fleet.shard(other).paused():
         wait(0.8)
         evidence, state, _ = rebalance(router)
@@ -99,6 +98,7 @@ def test_halted(services: Services, companions: Companions, rng: random.Random) 
         if state == "idle" and left:
             got = f"idle, and {len(left)} records on {victim}"
             fail(evidence, expected="running: the shard where they belong is paused", got=got, why=EMPTY)
+    slowness.undo()
     until_idle(router, fleet.shard(other).back_at)
     must_be_unchanged(router, before, merged(fleet.shards.rows()))
     must_have_left(router, fleet, victim)

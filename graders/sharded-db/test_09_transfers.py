@@ -15,6 +15,8 @@ from labrunner.checks import Answer, Ask, Companions, Services, fail, wait
 
 BOTH = "Money that leaves one account arrives at the other."
 NEITHER = "A transfer that is refused changes nothing."
+SLOW_MS = 3
+"""So that a kill finds transfers between two of their steps, not in the program alone."""
 SLACK = 2.0
 """SD-33: so much longer than a shard's time-out each of fifty transfers may take."""
 
@@ -146,25 +148,29 @@ def test_shard_kills(services: Services, companions: Companions, rng: random.Ran
     back = time.monotonic()
     with Payers(router, bank) as payers:
         for form in rng.sample(("kill", "kill", "pause"), 3):
-            wait(0.3 + 0.3 * rng.random())
+            payers.go_on(10)
+            wait(0.05 * rng.random())
             undo = hurt(fleet.shard(rng.choice(list(fleet.shards))), form)
             wait(0.2 + 0.4 * rng.random())
             back = undo()
-        wait(0.3)
+        payers.go_on(5)
     bank.must_settle(payers, back)
 
 
 def test_router_kills(services: Services, companions: Companions, rng: random.Random) -> None:
     """SD-32, SD-33: while transfers run, the router is killed; 10 s after its last start nothing is in doubt."""
-    fleet = Fleet(services, companions, rng, 2, timeout_ms=PROMPT_MS)
+    fleet = Fleet(services, companions, rng, 2, timeout_ms=PROMPT_MS, behind_proxy=True)
     router = fleet.start()
     bank = opened(router)
+    slowness = [shard.delayed(SLOW_MS) for shard in fleet.shards.companions.values()]
     back = time.monotonic()
     with Payers(router, bank) as payers:
         for _ in range(4):
-            wait(0.2 + 0.3 * rng.random())
+            payers.go_on(8)
+            wait(0.05 * rng.random())
             back = killed_and_started(router.service)
-        wait(0.2)
+        payers.go_on(3)
+    back = max(back, *(each.undo() for each in slowness))
     bank.must_settle(payers, back)
 
 

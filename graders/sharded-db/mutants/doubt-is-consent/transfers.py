@@ -25,8 +25,8 @@ from topology import Topology
 
 AT_ONCE = 6
 """Each holds a connection to two shards while it works; half of the pool stays for all others."""
-QUEUE_FOR = 1.8
-"""Seconds that a transfer waits for others of the same keys; then 503."""
+QUEUE_FOR, WORK_FOR = 1.2, 0.5
+"""Seconds beyond a shard's patience that a transfer waits for others of the same keys, and that are left for its work."""
 RESOLVE_EVERY = 1.0
 PREFIX = "lab"
 
@@ -44,8 +44,8 @@ class Transfers:
 
     def transfer(self, source: str, target: str, amount: int) -> None:
         """Move it, or raise `Refusal` or `Unavailable`."""
-        queue_until = time.monotonic() + QUEUE_FOR
-        deadline = queue_until + self._patience
+        queue_until = time.monotonic() + self._patience + QUEUE_FOR
+        deadline = queue_until + WORK_FOR
         with self._moves.at_home([source, target], deadline, queue_until) as view:
             if not self._turns.acquire(timeout=max(queue_until - time.monotonic(), 0.1)):
                 raise Unavailable("(busy)")
@@ -73,7 +73,7 @@ class Transfers:
                 _change(connections, source, target, amount)
                 connections[source].execute("INSERT INTO public.decisions VALUES (%s)", (name,))
                 for key in (target, source):
-                    time.sleep(0.005)
+                    time.sleep(0.01)
                     connections[key].execute(f"PREPARE TRANSACTION '{name}'")
                 for key, shard in ((source, decider), (target, other)):
                     _end(connections[key], shard, "COMMIT", name)

@@ -25,8 +25,8 @@ from topology import Topology
 
 AT_ONCE = 6
 """Each holds a connection to two shards while it works; half of the pool stays for all others."""
-QUEUE_FOR = 1.8
-"""Seconds that a transfer waits for others of the same keys; then 503."""
+QUEUE_FOR, WORK_FOR = 1.2, 0.5
+"""Seconds beyond a shard's patience that a transfer waits for others of the same keys, and that are left for its work."""
 RESOLVE_EVERY = 1.0
 PREFIX = "lab"
 
@@ -44,8 +44,8 @@ class Transfers:
 
     def transfer(self, source: str, target: str, amount: int) -> None:
         """Move it, or raise `Refusal` or `Unavailable`."""
-        queue_until = time.monotonic() + QUEUE_FOR
-        deadline = queue_until + self._patience
+        queue_until = time.monotonic() + self._patience + QUEUE_FOR
+        deadline = queue_until + WORK_FOR
         with self._moves.at_home([source, target], deadline, queue_until) as view:
             if not self._turns.acquire(timeout=max(queue_until - time.monotonic(), 0.1)):
                 raise Unavailable("(busy)")
@@ -60,6 +60,17 @@ class Transfers:
                 self._turns.release()
 
     def _over_two(self, homes: dict[str, Shard], source: str, target: str, amount: int, deadline: float) -> None:
+        with homes[source].transaction(deadline) as connection:
+            _add(connection, source, -amount)
+        try:
+            with homes[target].transaction(deadline) as connection:
+                _add(connection, target, amount)
+        except Refusal:
+            with homes[source].transaction(deadline) as connection:
+                _add(connection, source, amount)
+            raise
+
+    def _over_two_safely(self, homes: dict[str, Shard], source: str, target: str, amount: int, deadline: float) -> None:
         decider, other = homes[source], homes[target]
         name = f"{PREFIX}:{uuid.uuid4().hex}:{decider.name}"
         self._active.add(name)
@@ -71,9 +82,11 @@ class Transfers:
                     connections[key] = uses.enter_context(homes[key].use(deadline))
                     connections[key].execute("BEGIN")
                 _change(connections, source, target, amount)
-                for key in (source, target):
-                    connections[key].execute("COMMIT")
-                    time.sleep(0.01)
+                connections[source].execute("INSERT INTO public.decisions VALUES (%s)", (name,))
+                for key in (target, source):
+                    connections[key].execute(f"PREPARE TRANSACTION '{name}'")
+                for key, shard in ((source, decider), (target, other)):
+                    _end(connections[key], shard, "COMMIT", name)
         finally:
             self._active.discard(name)
 
@@ -130,6 +143,18 @@ def _change(connections: Mapping[str, Connection], source: str, target: str, amo
     balances[target] += amount
     for key, connection in connections.items():
         records.update(connection, there[key], {**there[key].value, "balance": balances[key]})
+
+
+def _add(connection: Connection, key: str, amount: int) -> None:
+    """Change one balance."""
+    records.lock(connection, key)
+    record = records.read(connection, key)
+    if record is None:
+        raise Refusal(404, "a record is absent")
+    balance = _balance(record) + amount
+    if balance < 0:
+        raise Refusal(409, "the balance would fall below 0")
+    records.update(connection, record, {**record.value, "balance": balance})
 
 
 def _balance(record: Record) -> int:
