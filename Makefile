@@ -45,7 +45,7 @@ layers: $(venv)
 
 validate: $(venv) ## prove the graders, every mutant in both runtimes: make validate LAB=rate-limiting RUNS=20
 	$(bin)/lab validate $(LAB) --full --runs $(RUNS)
-	LABRUNNER_HISTORIES=100000 $(bin)/python -m pytest -q tests/unit/rules/quota tests/unit/rules/once
+	LABRUNNER_HISTORIES=100000 $(bin)/python -m pytest -q tests/unit/rules/quota tests/unit/rules/once tests/unit/rules/linear
 	LABRUNNER_KILLS=50 $(bin)/python -m pytest -q tests/docker/test_reaper.py
 	LABRUNNER_PUSHED=3 $(bin)/python -m pytest -q tests/ci/test_grading.py
 	$(bin)/python -m pytest -q -m exhaustive tests

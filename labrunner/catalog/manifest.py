@@ -11,6 +11,7 @@ from labrunner.model.lab import (
     BUILT_IN_COMPANIONS,
     LOAD_STAGE,
     Check,
+    CompanionGroup,
     ImportRule,
     Lab,
     Language,
@@ -149,16 +150,37 @@ def _service(table: Table, grader: Path) -> ServiceSpec:
             raise table.complain(
                 "shared_companions", f"'{name}' is not among the companions.", "Add it to `companions` too."
             )
+    groups = _groups(table, companions) if "companion_groups" in table else ()
     spec = ServiceSpec(
         ready=table.text("ready", pattern=r"/[!-~]*", form="a path such as /healthz"),
         ready_within_ms=table.integer("ready_within_ms", 100, 600_000),
         try_lines=table.texts("try", default=()),
         companions=companions,
         shared_companions=shared,
+        companion_groups=groups,
         any_status=table.choice("ready_when", Ready, Ready.OK) is Ready.ANSWERED,
     )
     table.done()
     return spec
+
+
+def _groups(table: Table, companions: tuple[str, ...]) -> tuple[CompanionGroup, ...]:
+    """``[service.companion_groups.VARIABLE]``: names of companions, and their kinds."""
+    groups = table.table("companion_groups")
+    found = []
+    taken: set[str] = set()
+    for variable in groups.keys():  # noqa: SIM118 - no mapping: keys that are asked for are known ones
+        group = groups.table(variable)
+        names = group.keys()
+        for name in names:
+            if not re.fullmatch(SLUG, name) or name in companions or name in taken:
+                raise group.complain(name, f"'{name}' is no name of its own.", f"A name is {_SLUG_FORM}, used once.")
+            taken.add(name)
+            if group.text(name) not in companions:
+                what = f"'{group.text(name)}' is not among the companions."
+                raise group.complain(name, what, "Add it to `companions` too.")
+        found.append(CompanionGroup(variable, tuple((name, group.text(name)) for name in names)))
+    return tuple(found)
 
 
 def _refuse_bad_companion(table: Table, name: str, grader: Path) -> None:

@@ -81,6 +81,11 @@ def _service() -> dict[str, Any]:
             },
             "companions": {**names, "description": "What the lab's checks may start beside the service."},
             "shared_companions": {**names, "description": "Those that run beside the shared service."},
+            "companion_groups": {
+                "type": "object",
+                "description": "Several more there: for each variable, names of companions and their kinds.",
+                "additionalProperties": {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}},
+            },
         },
         ("ready", "ready_within_ms"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from labrunner.model.outcome import Failure
@@ -9,6 +10,8 @@ from labrunner.model.status import Reason
 from labrunner.rules.text import storable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from labrunner.model.outcome import Exchange
 
 
@@ -67,7 +70,7 @@ class Undecided(Exception):
     """This try cannot tell; the runner repeats the check, and after a few tries calls it inconclusive."""
 
 
-def fail(*answers: Shown, expected: str, got: str, why: str) -> NoReturn:
+def fail(*answers: Shown, expected: str, got: str, why: str, drawing: Sequence[str] = ()) -> NoReturn:
     """End the check: failed.
 
     Args:
@@ -75,9 +78,11 @@ def fail(*answers: Shown, expected: str, got: str, why: str) -> NoReturn:
         expected: what a correct service does, one line with concrete numbers.
         got: what this one did, one line.
         why: why that matters, one sentence for a human.
+        drawing: lines of a picture, where no single exchange shows what is wrong.
     """
     __tracebackhide__ = True  # a debugger shall stand in the check
-    raise Failed(_failure(answers, expected, got, why))
+    failure = _failure(answers, expected, got, why)
+    raise Failed(dataclasses.replace(failure, drawing=tuple(storable(line) for line in drawing)))
 
 
 def exceeded(*answers: Shown, deadline: float, expected: str, got: str, why: str) -> NoReturn:

@@ -126,16 +126,21 @@ class Session:
             side: under load, whose service.
             mark: a word after the names in messages.
         """
-        started = {}
-        for name in self.lab.service.shared_companions:
-            started[name] = self.runtime.companion(self.kind(name, {}), name=name + mark, side=side)
-            started[name].wait_ready()
+        started = {
+            name: self.runtime.companion(self.kind(kind, {}), name=name + mark, side=side)
+            for name, kind in self.lab.service.beside.items()
+        }
+        for companion in started.values():
+            companion.wait_ready()
         return started
 
     def variables(self, companions: Mapping[str, Companion]) -> dict[str, str]:
         """What tells a service where these are."""
-        room = self._companions
-        return {room.variable(name): each.url for name, each in companions.items()} if room is not None else {}
+        room, spec = self._companions, self.lab.service
+        if room is None:
+            return {}
+        urls = {name: each.url for name, each in companions.items()}
+        return {room.variable(name): urls[name] for name in spec.shared_companions} | spec.grouped(urls)
 
     def kind(self, name: str, settings: Mapping[str, Any]) -> CompanionKind:
         """A sort of companion.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,19 @@ BUILT_IN_COMPANIONS = ("redis", "postgres")
 
 
 @dataclass(frozen=True, slots=True)
+class CompanionGroup:
+    """Several companions beside the shared service, of which one variable tells.
+
+    Attributes:
+        variable: its name.
+        kinds: name and kind of each.
+    """
+
+    variable: str
+    kinds: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSpec:
     """How the learner's service is recognised as ready, and first tried by hand; and what runs beside it.
 
@@ -98,6 +112,7 @@ class ServiceSpec:
         any_status: whether any status line says so; else only 200 does.
         companions: what its checks may start.
         shared_companions: those of them that run beside the run's shared service from the beginning.
+        companion_groups: further ones there, several of a kind: each variable is a JSON object of their names and URLs.
     """
 
     ready: str
@@ -106,6 +121,23 @@ class ServiceSpec:
     any_status: bool = False
     companions: tuple[str, ...] = ()
     shared_companions: tuple[str, ...] = ()
+    companion_groups: tuple[CompanionGroup, ...] = ()
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """Kinds of all that run beside the shared service, by their names."""
+        grouped = {name: kind for group in self.companion_groups for name, kind in group.kinds}
+        return {name: name for name in self.shared_companions} | grouped
+
+    def grouped(self, urls: Mapping[str, str]) -> dict[str, str]:
+        """The variables of the groups.
+
+        Args:
+            urls: of what runs beside the service, by name.
+        """
+        return {
+            group.variable: json.dumps({name: urls[name] for name, _ in group.kinds}) for group in self.companion_groups
+        }
 
     def is_ready(self, status: int | None) -> bool:
         """Whether an answer with that status says that the service is ready; None is no answer."""

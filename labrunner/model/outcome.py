@@ -63,6 +63,7 @@ class Failure:
         got: what this one did, one line.
         why: why it matters, for a human.
         log: the service's own lines of that moment, already cut to a sane size.
+        drawing: lines of a picture of what was wrong, where many requests together prove it.
     """
 
     expected: str
@@ -70,6 +71,7 @@ class Failure:
     why: str = ""
     exchanges: tuple[Exchange, ...] = ()
     log: tuple[str, ...] = ()
+    drawing: tuple[str, ...] = ()
 
 
 class Sight(enum.StrEnum):

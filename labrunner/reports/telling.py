@@ -160,6 +160,8 @@ def of_failure(failure: Failure) -> list[str]:
     told = [f"Expected  {safe(failure.expected)}", f"Got       {safe(failure.got)}"]
     if failure.why:
         told.append(f"Why       {safe(failure.why)}")
+    if failure.drawing:
+        told += ["Picture", *(f"  {safe(line, 400)}" for line in failure.drawing)]
     if failure.exchanges:
         told += ["Request", *(f"  {line}" for line in of_exchange(failure.exchanges[-1]))]
     if failure.log:

@@ -209,6 +209,10 @@ class _Page:
         yield self._labelled("Got", _safe(failure.got, "bold"))
         if failure.why:
             yield self._labelled("Why", _safe(failure.why))
+        if failure.drawing:
+            yield self._labelled("Picture", Text("who asked when, and what was answered:", style="dim"))
+            for line in failure.drawing:
+                yield Text(f"    {shorten(printable(line), TEXT_WIDTH)}", overflow="fold")
         if failure.exchanges:
             yield from self._exchange(failure.exchanges[-1])
         if failure.log:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import socket
@@ -20,8 +21,9 @@ from labrunner.solution.places import cache_folder
 from labrunner.suites.suite import HANGING_SECONDS, PytestSuite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from labrunner.companions.known import Known
     from labrunner.grading.grade import Grading
     from labrunner.model.assignment import Terms
     from labrunner.model.lab import Lab
@@ -246,9 +248,17 @@ def _start_companions(lab: Lab, runtime: Runtime, names: Iterable[str]) -> dict[
     environment = {}
     for name in names:
         variable = known.variable(name)
-        environment[variable] = os.environ.get(variable, "")
-        if not environment[variable]:
-            companion = runtime.companion(known.kind(name, {}), name=name)
-            companion.wait_ready()
-            environment[variable] = companion.url
+        environment[variable] = os.environ.get(variable) or _started(runtime, known, {name: name})[name]
+    for group in lab.service.companion_groups:
+        environment[group.variable] = os.environ.get(group.variable) or json.dumps(
+            _started(runtime, known, dict(group.kinds))
+        )
     return environment
+
+
+def _started(runtime: Runtime, known: Known, kinds: Mapping[str, str]) -> dict[str, str]:
+    """The URLs of companions that run from now on, by their names."""
+    companions = {name: runtime.companion(known.kind(kind, {}), name=name) for name, kind in kinds.items()}
+    for companion in companions.values():
+        companion.wait_ready()
+    return {name: companion.url for name, companion in companions.items()}

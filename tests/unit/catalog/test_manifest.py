@@ -81,6 +81,13 @@ def test_a_manifest_is_read_as_it_is_written(pack: Path) -> None:
         ("[service]", '[service]\ncompanions = "redis"', 12, "'companions' must be"),
         ("[service]", '[service]\ncompanions = ["../redis"]', 12, "'../redis' is no name of a companion"),
         ("[service]", '[service]\nshared_companions = ["redis"]', 12, "'redis' is not among the companions"),
+        ("[service]", '[service]\ncompanion_groups.DBS = {a = "redis"}', 11, "'redis' is not among the companions"),
+        (
+            "[service]",
+            '[service]\ncompanions = ["redis"]\ncompanion_groups.DBS = {redis = "redis"}',
+            11,
+            "'redis' is no name of its own",
+        ),
         ("hours = 1", "hours = 1\nhours = 2", 8, "not valid TOML"),
         ("hours = 1", "hours = " + "[" * 5000, 7, "nested too deeply"),
     ],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import shutil
 from typing import TYPE_CHECKING, Any, cast
 
 from labrunner.grading.grade import Grading, Order
 from labrunner.grading.session import Rooms
 from labrunner.model.event import CheckEnded, LoadMeasured, LoadProgress
-from labrunner.model.lab import Language
+from labrunner.model.lab import CompanionGroup, Language
 from labrunner.model.load import Call, Comparison, LoadReport, LoadSpec, Measure, SideFigures
 from labrunner.model.outcome import Attempt, Failure, Sight
 from labrunner.model.result import Startup
@@ -81,7 +82,10 @@ class Run:
         (grader / "references" / "python" / "solution.toml").write_text(manifest)
         (grader / "references" / "python" / "main.py").write_text("")
         of = lab(check("one/a"), check("one/b"), check("load/x"), check("load/y"))
-        service = dataclasses.replace(of.service, companions=companions, shared_companions=companions)
+        groups = (CompanionGroup("BRANCHES", (("north", "ledger"), ("south", "ledger"))),) if companions else ()
+        service = dataclasses.replace(
+            of.service, companions=companions, shared_companions=companions, companion_groups=groups
+        )
         of = dataclasses.replace(of, grader=grader, load=SPEC, service=service)
         scripts = {"one/a": first, "one/b": Sight.PASSED, "load/x": asks, "load/y": asks}
         self.suite = FakeSuite(scripts)
@@ -225,3 +229,5 @@ def test_each_side_has_companions_of_its_own(tmp_path: Path) -> None:
     assert told[0]["companions"]["ledger"]["name"] == "ledger-under-load"
     assert told[0]["companions"]["ledger"]["url"] == learners.url
     assert "close" in references.calls
+    branches = {name: runtime.companions[f"{name}-under-load of learner"].url for name in ("north", "south")}
+    assert json.loads(runtime.told["learner"]["BRANCHES"]) == branches

@@ -14,7 +14,7 @@ from labrunner.model.lab import Visibility
 from labrunner.model.outcome import Exchange, Failure, Outcome
 from labrunner.model.result import Fault, Result, Startup
 from labrunner.model.status import Reason, Status
-from labrunner.reports import terminal
+from labrunner.reports import telling, terminal
 from labrunner.rules.fold import fold
 from tests.builders import check, lab, started
 
@@ -146,7 +146,7 @@ def test_learner_text_cannot_touch_the_terminal(colour: bool) -> None:
 @given(st.text(st.characters(codec=None), max_size=60))
 def test_any_text_leaves_a_page_that_can_be_written(text: str) -> None:
     """C15: the report is always produced, whatever the service says, in any encoding."""
-    failure = Failure(text, text, text, (Exchange("GET", "/", (), "", 0.0, 1.0, 200, (), text),), (text,))
+    failure = Failure(text, text, text, (Exchange("GET", "/", (), "", 0.0, 1.0, 200, (), text),), (text,), (text,))
     for encoding in ("utf-8", "ascii", "latin-1"):
         result = _failing(failure, PASSED)
         raw = io.BytesIO()
@@ -154,6 +154,14 @@ def test_any_text_leaves_a_page_that_can_be_written(text: str) -> None:
         terminal.show(result, terminal.Console(file=file, width=80))
         file.flush()
         assert b"1 failed" in raw.getvalue()
+
+
+def test_a_picture_is_shown_as_it_was_drawn() -> None:
+    """What many requests prove together is drawn, in every report of text."""
+    failure = Failure("200 b", "200 a", "", drawing=("client 1  ├──┤  GET -> a", "client 2    ├─┤  PUT b"))
+    page = _page(_failing(failure, PASSED))
+    assert "    client 1  ├──┤  GET -> a" in page
+    assert "  client 2    ├─┤  PUT b" in telling.of_failure(failure)
 
 
 def test_a_service_that_did_not_start_is_the_whole_story() -> None:
