@@ -13,7 +13,8 @@ DIRECTIVE = re.compile(r'\s*([\w!#$%&\'*+.^`|~-]+)(?:=("(?:[^"\\]|\\.)*"|[^\s,"]
 
 def directives(fields: Fields) -> dict[str, str]:
     """Names in small letters, arguments without quotes; "" without one."""
-    text, at, found = ",".join(values(fields, "cache-control")), 0, {}
+    text, at = ",".join(values(fields, "cache-control")), 0
+    found: dict[str, str] = {}
     while at < len(text):
         match = DIRECTIVE.match(text, at)
         if match is None:
