@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SETTLES_SECONDS = 10.0
 """SD-32: so long after the router and all shards are back every transfer is decided."""
-PAYERS = 6
+PAYERS = 8
 CONSERVED = "Money is neither made nor lost, whatever dies between two statements."
 DECIDED = "A transfer that is in doubt holds its records locked, for everybody."
 
@@ -190,4 +190,4 @@ class Payers:
             else:
                 fail(answer, expected="201 or 503", got=answer.line, why="Each account has enough.")
         if isinstance(answer, Unanswered) or answer.status == 503:
-            time.sleep(0.05)
+            time.sleep(0.1)

@@ -15,7 +15,7 @@ from labrunner.checks import Answer, Ask, Companions, Services, fail, wait
 
 BOTH = "Money that leaves one account arrives at the other."
 NEITHER = "A transfer that is refused changes nothing."
-SLOW_MS = 3
+SLOW_MS = 8
 """So that a kill finds transfers between two of their steps, not in the program alone."""
 SLACK = 2.0
 """SD-33: so much longer than a shard's time-out each of fifty transfers may take."""
@@ -176,5 +176,5 @@ def test_router_kills(services: Services, companions: Companions, rng: random.Ra
 
 def opened(router: Router) -> Bank:
     """Accounts on both shards."""
-    by_shard = keys_by_shard(router, 3, "account")
+    by_shard = keys_by_shard(router, 5, "account")
     return Bank(router, [key for keys in by_shard.values() for key in keys], 100_000)
