@@ -217,7 +217,7 @@ async def application() -> web.Application:
             task.cancel()
 
     app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", handle)
+    app.router.add_route("*", r"/{rest:[\s\S]*}", handle)  # also a newline
     app.cleanup_ctx.append(background)
     return app
 

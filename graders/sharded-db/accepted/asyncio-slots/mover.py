@@ -14,7 +14,7 @@ from topology import Topology
 
 AT_ONCE = 8
 WAIT = 0.2
-LONGEST = 0.4
+LONGEST = 0.9
 
 
 async def keep_moving(topology: Topology) -> None:

@@ -79,6 +79,7 @@ class Shard:
 
     @contextlib.asynccontextmanager
     async def _connection(self, deadline: float) -> AsyncIterator[Connection]:
+        began = now()
         connection: Connection | None = None
         try:
             async with asyncio.timeout_at(deadline), self._permits:
@@ -99,8 +100,8 @@ class Shard:
                     else:
                         connection.terminate()
         except TimeoutError:
-            if connection is not None:
-                self.is_down = True  # until it answers a probe
+            # Who waited for as long as it may take takes it for down, until it answers a probe.
+            self.is_down = self.is_down or (connection is not None and now() - began >= self._patience)
             raise Unavailable(self.name) from None
         except GONE as error:
             raise Unavailable(self.name) from error
