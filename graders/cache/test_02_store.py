@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from test_01_proxy import SHORT_MS, must_be_short
 from vocabulary import NOT_TWICE, Site, content_of, field_of
 
-from labrunner.checks import Services, fail
+from labrunner.checks import Answer, Broken, Services, fail
 
 HOUR = "max-age=3600"
 WHY = "Cache-Status tells people who look for a fault why the origin was asked."
@@ -79,7 +81,9 @@ def test_truncated(site: Site, services: Services) -> None:
         own.source.plan(target, broken, broken, then={"fields": [["Cache-Control", HOUR]]})
         must_be_short(own, target)
         before = len(own.source.calls(target))
-        answer = own.ask(target)
+        answers: list[Answer] = []
+        with contextlib.suppress(Broken):  # the second one ends short, too: who passes bodies on as they come shows it
+            answers.append(own.ask(target))
         if before == len(own.source.calls(target)):
-            got = f"{answer.line} without asking the origin"
-            fail(answer, expected="the origin is asked again", got=got, why="Half an answer is no answer, and no hit.")
+            got = f"{answers[0].line if answers else 'half an answer'} without asking the origin"
+            fail(*answers, expected="the origin is asked again", got=got, why="Half an answer is no answer.")
