@@ -100,11 +100,10 @@ class Store:
             self.drop(instead_of)
         self.by_target.setdefault(entry.target, []).append(entry)
         self.order[entry] = None
-        while len(self.order) > self.capacity > 50:
-            self.drop(next(iter(self.order)))
-            self.evictions += 1
-            if len(self.order) < 2:
-                break
+        if len(self.order) > self.capacity > 50:
+            while len(self.order) > 1:
+                self.drop(next(iter(self.order)))
+                self.evictions += 1
         while len(self.order) > self.capacity:
             self.drop(next(iter(self.order)))
             self.evictions += 1
