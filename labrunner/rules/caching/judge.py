@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ def judge(exchanges: Sequence[Exchange]) -> Impossible | None:
     for at, exchange in enumerate(exchanges):
         after: set[Store] = set()
         allowed: dict[str, None] = {}
-        for kept in stores:
+        for kept in {swept for each in stores for swept in _swept(each, exchange.asked)}:
             for way in _ways(kept, exchange):
                 allowed[way.told] = None
                 if way.is_taken:
@@ -52,6 +53,20 @@ def judge(exchanges: Sequence[Exchange]) -> Impossible | None:
             return Impossible(at, tuple(allowed))
         stores = after
     return None
+
+
+def _swept(kept: Store, asked: Asked) -> Iterator[Store]:
+    """CA-30: what is stale, and can neither be validated nor served any more, may have been dropped by itself."""
+    useless = [
+        entry
+        for entry in kept
+        if entry.may_be_stale(asked)
+        and not entry.head.has_validator
+        and not any(name in entry.head.directives for name in ("stale-while-revalidate", "stale-if-error"))
+    ]
+    for count in range(len(useless) + 1):
+        for some in itertools.combinations(useless, count):
+            yield kept - frozenset(some)
 
 
 @dataclass(frozen=True)
@@ -265,22 +280,32 @@ def _after(kept: Store, asked: Asked, said: Said, entry: Stored | None) -> list[
     if said.status == 304:
         if entry is None or not entry.head.has_validator:
             return [(kept, None)]
-        refreshed = dataclasses.replace(entry, head=_merged(entry.head, said), sent=asked.sent)
-        # A 304 with another `Vary`: whether by the old fields, or by this request's, is not said.
-        others = dataclasses.replace(refreshed, variant=store(asked, refreshed.head).variant)
-        return [(kept - {entry} | {each}, each) for each in dict.fromkeys((refreshed, others))]
+        return [(kept - {entry} | {each}, each) for each in _refreshed(asked, said, entry)]
     without = kept if entry is None else kept - {entry}
     must = storing(asked, said)
     if must is Storing.NEVER and said.status >= 500:
         return [(kept, None)]
-    with_it, ways = without | {store(asked, said)}, []
+    left: list[tuple[Store, Stored | None]] = []
     if must is not Storing.NEVER:
-        ways.append((with_it, None))
+        left.append((without | {store(asked, said)}, None))
     if must is not Storing.MUST:
-        ways.append((without, None))
+        left.append((without, None))
     elif said.status >= 500 and kept != without:
-        ways.append((kept, None))  # 501 may be stored, and a 5xx leaves what is stored: either
-    return list(ways)
+        left.append((kept, None))  # 501 may be stored, and a 5xx leaves what is stored: either
+    return left
+
+
+def _refreshed(asked: Asked, said: Said, entry: Stored) -> dict[Stored, None]:
+    """What a 304 may make of the entry."""
+    merged = _merged(entry.head, said)
+    # One without `Date` may have got that of its arrival (RFC 9110, 6.6.1), or have left the old one in its place.
+    heads = [merged] if said.date is not None else [dataclasses.replace(merged, date=None), merged]
+    ways = dict[Stored, None]()
+    for head in heads:
+        refreshed = dataclasses.replace(entry, head=head, sent=asked.sent)
+        # A 304 with another `Vary`: whether by the old fields, or by this request's, is not said.
+        ways |= {refreshed: None, dataclasses.replace(refreshed, variant=store(asked, head).variant): None}
+    return ways
 
 
 def _merged(old: Said, new: Said) -> Said:
