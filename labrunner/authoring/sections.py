@@ -74,7 +74,9 @@ def of_cases(lab: Lab, cases: Sequence[Case], reports: Sequence[CaseReport], wan
         yield Section("scaffold", facts, _problems(scaffolds))
     for name, kind in (("references", CaseKind.REFERENCE), ("accepted", CaseKind.ACCEPTED)):
         if by_kind[kind]:
-            yield Section(name, f"{_names(by_kind[kind])}: {_flakes(by_kind[kind])}", _problems(by_kind[kind]))
+            every = sum(case.kind is kind for case in cases)
+            some = "" if wanted.only or len(by_kind[kind]) == every else f" (of {every}, by turns)"
+            yield Section(name, f"{_names(by_kind[kind])}{some}: {_flakes(by_kind[kind])}", _problems(by_kind[kind]))
     if correct:
         yield _inconclusive(correct)
         yield _unknown(reports)

@@ -49,6 +49,8 @@ class Wanted:
         runs: how often each correct solution is graded.
         commit: what chooses those whose turn it is: the pack's commit, or another text.
         mutants: how many, by turns; None for all.
+        correct: how many references and accepted solutions, by turns, of which the reference in the lab's first language is
+            always one; None for all.
         only: ids of the solutions asked for; empty for all.
         line: the options that repeat it for one solution.
     """
@@ -62,17 +64,29 @@ class Wanted:
     mutants: int | None = None
     only: tuple[str, ...] = ()
     line: str = ""
+    correct: int | None = None
 
     def chosen(self, cases: Sequence[Case]) -> list[Case]:
         """Those whose turn it is."""
         if self.only:
             return [case for case in cases if case.id in self.only]
+        right = self._right([case.id for case in cases if case.kind in CORRECT])
         mutants = {case.name: case for case in cases if case.kind is CaseKind.MUTANT}
         named = turns(mutants, len(mutants) if self.mutants is None else self.mutants, self.commit)
         if self.mode is Mode.QUICK:
             slow = [name for name in named if all(is_load(check) for check in mutants[name].breaks)]
             named -= frozenset(slow) - turns(slow, LOAD_TURNS, self.commit, LOAD)
-        return [case for case in cases if case.kind is not CaseKind.MUTANT or case.name in named]
+        left_out = {case.id for case in cases if case.kind in CORRECT} - right
+        return [
+            case
+            for case in cases
+            if case.id not in left_out and (case.kind is not CaseKind.MUTANT or case.name in named)
+        ]
+
+    def _right(self, ids: list[str]) -> frozenset[str]:
+        if self.correct is None:
+            return frozenset(ids)
+        return frozenset(ids[:1]) | turns(ids[1:], max(0, self.correct - 1), self.commit, "correct")
 
     def asked(self, lab: Lab, case: Case) -> tuple[str, ...]:
         """The checks that are run against `case`, in the lab's order; those that measure are run apart, see `measured`."""

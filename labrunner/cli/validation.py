@@ -62,6 +62,7 @@ class Asked:
     patience: float
     resume: bool = False
     update_transcripts: bool = False
+    correct: int | None = None
 
     @property
     def runtimes(self) -> tuple[str, ...]:
@@ -164,7 +165,7 @@ class Validating:
         asked = self._asked
         wanted = Wanted(
             asked.mode, runtime, asked.runs, asked.jobs, store.seed, commit_of(lab), asked.mutants, asked.only,
-            "".join(f" --pack {folder}" for folder in asked.packs),
+            "".join(f" --pack {folder}" for folder in asked.packs), asked.correct,
         )  # fmt: skip
 
         def grade(solution: Solution, run_seed: str, checks: tuple[str, ...], effort: Effort) -> Result:

@@ -22,9 +22,11 @@ from labrunner.rules.plan import select
 @click.option("--quick", is_flag=True, envvar="LAB_QUICK", show_envvar=True,
               help="Correct solutions once; each mutant by the checks it names and a tenth of the others.")  # fmt: skip
 @click.option("--full", is_flag=True, envvar="LAB_FULL", show_envvar=True,
-              help="In both runtimes, one after the other.")  # fmt: skip
+              help="In both runtimes, one after the other; solutions that must pass are looked at hardest.")  # fmt: skip
 @click.option("--mutants", type=click.IntRange(0, 10_000), envvar="LAB_MUTANTS", show_envvar=True,
               help="Only so many, by turns: the commit's hash chooses.")  # fmt: skip
+@click.option("--correct", type=click.IntRange(1, 10_000), envvar="LAB_CORRECT", show_envvar=True,
+              help="Only so many references and accepted solutions, by turns; the first reference always.")  # fmt: skip
 @click.option("--case", "cases", multiple=True, metavar="KIND/NAME", envvar="LAB_CASE", show_envvar=True,
               help="Only this solution, e.g. mutant/off-by-one; may be repeated.")  # fmt: skip
 @click.option("--check", metavar="STAGE/CHECK", envvar="LAB_CHECK", show_envvar=True,
@@ -49,6 +51,7 @@ def command(  # noqa: PLR0913, PLR0917 - click calls it with one argument per op
     quick: bool,
     full: bool,
     mutants: int | None,
+    correct: int | None,
     cases: tuple[str, ...],
     check: str | None,
     pdb: bool,
@@ -93,7 +96,7 @@ def command(  # noqa: PLR0913, PLR0917 - click calls it with one argument per op
     mode = Mode.QUICK if quick else Mode.FULL if full else Mode.USUAL
     asked = Asked(
         mode, runtime, runs or (1 if mode is Mode.QUICK else 3), jobs or at_once(mode), seed, mutants,
-        cases, packs, patience, resume, update_transcripts,
+        cases, packs, patience, resume, update_transcripts, correct,
     )  # fmt: skip
     validating = Validating(catalog, asked, outputs)
     return validating.update_transcripts(names) if update_transcripts else validating.conduct(names)

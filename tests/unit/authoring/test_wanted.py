@@ -69,6 +69,19 @@ def test_what_is_asked_for_by_name_is_run(mode: Mode) -> None:
     assert [case.name for case in wanted.chosen(cases)] == ["slow-3"]
 
 
+def test_correct_solutions_have_their_turns_too() -> None:
+    """The reference in the first language in each, the others by the commit's hash; a scaffold is none of them."""
+    others = [OTHER, *(Case(CaseKind.ACCEPTED, f"other-{number}", NOWHERE) for number in range(5))]
+    seen = set()
+    for commit in map(str, range(30)):
+        wanted = Wanted(Mode.QUICK, "process", runs=1, jobs=1, seed="s", commit=commit, correct=3)
+        chosen = wanted.chosen([SCAFFOLD, REFERENCE, *others])
+        assert [case.id for case in chosen[:2]] == [SCAFFOLD.id, REFERENCE.id]
+        assert len(chosen) == 4
+        seen |= {case.id for case in chosen[2:]}
+    assert seen == {case.id for case in others}
+
+
 def test_how_often() -> None:
     """Correct ones as asked for, mutants once, races until their share can be judged."""
     wanted = _wanted(Mode.USUAL)
