@@ -15,6 +15,7 @@ from labrunner.checks import Answer, Ask, Broken, Client, Companions, Exceeded, 
 
 STOP_SECONDS = 5.0
 SLOW_MS = 100
+FAR_MS = 50
 READ = "What was put is what is read."
 ONE_STEP = "Between looking and writing nobody else may come: who compares and sets must know what it replaced."
 KEPT = "What was acknowledged is not lost, whatever is killed afterwards."
@@ -224,21 +225,23 @@ def test_durable(services: Services, companions: Companions, rng: random.Random)
         must_be_version(router, gone, renewed, renewed > before, f"more than {before}, which it had before")
 
 
-def test_few_connections(router: Router) -> None:
-    """SD-1: however many ask at once, each shard has at most 30 connections."""
+def test_few_connections(services: Services, companions: Companions, rng: random.Random) -> None:
+    """SD-1: however many ask at once, and however far away the shard is, it has at most 30 connections."""
+    fleet = Fleet(services, companions, rng, 1, timeout_ms=PATIENT_MS, behind_proxy=True)
+    router = fleet.start()
+    (shard,) = fleet.shards.companions.values()
     key = router.new_key()
     version = router.store(key, 1)
-    answers: list[Answer] = []
 
     def ask() -> None:
-        asks = [Ask(record(other)) for other in router.new_keys(300)]
-        answers.extend(router.all_at_once(asks, 100))
+        router.all_at_once([Ask(record(other)) for other in router.new_keys(300)], 100)
 
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
     counts: list[int] = []
-    while asking.is_alive() or not counts:
-        counts += router.shards.connections().values()
+    with shard.delayed(FAR_MS):
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        while asking.is_alive() or not counts:
+            counts += router.shards.connections().values()
     last = router.must_have(key, 1, version, READ)
     if max(counts) > MOST_CONNECTIONS:
         why = "A database gives its connections to everybody who needs it, not to one."

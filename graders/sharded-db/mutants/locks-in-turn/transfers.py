@@ -47,7 +47,6 @@ class Transfers:
         queue_until = time.monotonic() + self._patience + QUEUE_FOR
         deadline = queue_until + WORK_FOR
         with self._moves.at_home([source], deadline, queue_until), self._moves.at_home([target], deadline, queue_until) as view:
-            time.sleep(0.002)
             if not self._turns.acquire(timeout=max(queue_until - time.monotonic(), 0.1)):
                 raise Unavailable("(busy)")
             try:

@@ -128,7 +128,6 @@ def put(request: Request, key: str) -> Response:
     now = reading.keys([key]).items.get(key)
     if (condition.absent and now) or (condition.version is not None and (not now or now.version != condition.version)):
         raise Refusal(412, "the condition is not met")
-    time.sleep(0.003)
     deadline = time.monotonic() + PATIENCE + QUEUE
     with moves.at_home([key], deadline) as view, view.home(key).transaction(deadline) as connection:
         status, version = records.put(connection, key, value, Condition())

@@ -120,7 +120,6 @@ class Transfers:
 def _change(connections: Mapping[str, Connection], source: str, target: str, amount: int) -> None:
     """Lock both, the smaller key first, whatever the direction; then look, and then write."""
     found = {key: records.read(connection, key) for key, connection in connections.items()}
-    time.sleep(0.003)
     for key in sorted(connections):
         records.lock(connections[key], key)
     there = {key: record for key, record in found.items() if record is not None}
