@@ -11,6 +11,7 @@ from labrunner.model.event import CheckEnded, RunEnded, StartFailed
 from labrunner.model.outcome import Exchange, Failure, Outcome
 from labrunner.model.result import Fault, Result, Startup
 from labrunner.model.status import Reason, Status
+from labrunner.model.timeline import Row, Timeline
 from labrunner.rules.fold import fold
 from tests.builders import check, lab, started
 
@@ -34,9 +35,13 @@ _exchanges = st.builds(
     Exchange, texts, texts, st.tuples(st.tuples(texts, texts)), texts, _seconds, _seconds,
     st.one_of(st.none(), st.integers(100, 999)), st.tuples(st.tuples(texts, texts)), texts, texts, texts,
 )  # fmt: skip
+_numbers = st.integers(-9, 10**12)
+_rows = st.builds(Row, texts, texts, texts, _numbers, st.one_of(st.none(), _numbers), st.booleans(), st.booleans())
+_timelines = st.builds(Timeline, texts, st.lists(_rows, max_size=2).map(tuple), _numbers, st.integers(0, 3), texts, texts)
 failures = st.builds(
-    Failure, texts, texts, texts, st.one_of(st.just(()), st.tuples(_exchanges)), st.lists(texts, max_size=3).map(tuple)
-)
+    Failure, texts, texts, texts, st.one_of(st.just(()), st.tuples(_exchanges)), st.lists(texts, max_size=3).map(tuple),
+    st.one_of(st.none(), _timelines),
+)  # fmt: skip
 _outcomes = st.builds(
     Outcome, st.sampled_from(Status), st.one_of(st.none(), st.sampled_from(Reason)), st.one_of(st.none(), failures),
     st.just("a note"), st.just(("one/a",)), st.integers(0, 9), _seconds, _seconds,
@@ -54,7 +59,7 @@ def results() -> st.SearchStrategy[Result]:
     )  # fmt: skip
 
 
-_LEARNERS = {Exchange, Failure}
+_LEARNERS = {Exchange, Failure, Row, Timeline}
 
 
 def tame(value: Any) -> Any:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from labrunner.checks import Load, Record, fail, note_history, undecided
-from labrunner.reports import timeline
-from labrunner.rules.linear import Operation, Read, Verdict, Write, judge, register
+from labrunner.rules.linear import Operation, Read, Verdict, Write, judge, register, timeline
 
 ABSENT, DELETES = 0, -1
 """As `load.py` writes them, which the checks cannot import: it brings Locust with it."""
@@ -29,9 +28,9 @@ def test_answers(load: Load) -> None:
         judgement = judge(register(ABSENT), history, effort=EFFORT)
         unknown += judgement.verdict is Verdict.UNKNOWN
         if judgement.verdict is Verdict.IMPOSSIBLE:
-            drawn = timeline.lines(timeline.timeline(history, judgement))
+            drawn = timeline(history, judgement)
             got = f"{judgement.got} (0 is 404; one of {len(records)} requests for {key!r})"
-            fail(expected=judgement.expected, got=got, why=ONE_ORDER, drawing=drawn)
+            fail(expected=judgement.expected, got=got, why=ONE_ORDER, timeline=drawn)
     note_history(is_unknown=unknown > 0)
     if unknown > MOST_UNKNOWN * len(found):
         undecided(f"on {unknown} of {len(found)} keys the oracle gave up")

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from vocabulary import IF_ABSENT, JSON, Router, encoded, if_match, items_of, member, record
 
 from labrunner.checks import Answer, Client, Unanswered, fail, note_deadline, note_history, undecided
-from labrunner.reports import timeline
-from labrunner.rules.linear import ABSENT, RECORD, Delete, Get, Operation, Put, Verdict, judge
+from labrunner.rules.linear import ABSENT, RECORD, Delete, Get, Operation, Put, Verdict, judge, timeline
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -207,9 +206,9 @@ class Traffic:
             undecided(f"the search for an order of the {len(self.history)} operations was given up")
         if found.verdict is Verdict.IMPOSSIBLE:
             decisive = self.answers[found.telling[-1]]
-            drawn = timeline.lines(timeline.timeline(self.history, found))
+            drawn = timeline(self.history, found)
             evidence = [] if decisive is None else [decisive]
-            fail(*evidence, expected=found.expected, got=found.got, why=ONE_ORDER, drawing=drawn)
+            fail(*evidence, expected=found.expected, got=found.got, why=ONE_ORDER, timeline=drawn)
 
     def must_not_refuse(self) -> None:
         """SD-34: with no fault injected a 503 is a time-out, which a stalled machine alone can cause."""

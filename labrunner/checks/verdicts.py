@@ -10,9 +10,8 @@ from labrunner.model.status import Reason
 from labrunner.rules.text import storable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from labrunner.model.outcome import Exchange
+    from labrunner.model.timeline import Timeline
 
 
 class Shown(Protocol):
@@ -70,7 +69,7 @@ class Undecided(Exception):
     """This try cannot tell; the runner repeats the check, and after a few tries calls it inconclusive."""
 
 
-def fail(*answers: Shown, expected: str, got: str, why: str, drawing: Sequence[str] = ()) -> NoReturn:
+def fail(*answers: Shown, expected: str, got: str, why: str, timeline: Timeline | None = None) -> NoReturn:
     """End the check: failed.
 
     Args:
@@ -78,11 +77,11 @@ def fail(*answers: Shown, expected: str, got: str, why: str, drawing: Sequence[s
         expected: what a correct service does, one line with concrete numbers.
         got: what this one did, one line.
         why: why that matters, one sentence for a human.
-        drawing: lines of a picture, where no single exchange shows what is wrong.
+        timeline: where no single exchange shows what is wrong.
     """
     __tracebackhide__ = True  # a debugger shall stand in the check
     failure = _failure(answers, expected, got, why)
-    raise Failed(dataclasses.replace(failure, drawing=tuple(storable(line) for line in drawing)))
+    raise Failed(dataclasses.replace(failure, timeline=timeline))
 
 
 def exceeded(*answers: Shown, deadline: float, expected: str, got: str, why: str) -> NoReturn:

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from labrunner.model.status import Reason, Status
+from labrunner.model.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Failure:
         got: what this one did, one line.
         why: why it matters, for a human.
         log: the service's own lines of that moment, already cut to a sane size.
-        drawing: lines of a picture of what was wrong, where many requests together prove it.
+        timeline: of what was wrong, where many requests together prove it.
     """
 
     expected: str
@@ -71,7 +72,7 @@ class Failure:
     why: str = ""
     exchanges: tuple[Exchange, ...] = ()
     log: tuple[str, ...] = ()
-    drawing: tuple[str, ...] = ()
+    timeline: Timeline | None = None
 
 
 class Sight(enum.StrEnum):

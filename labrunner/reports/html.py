@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from labrunner.model.status import Status
-from labrunner.reports import telling
+from labrunner.reports import telling, timeline
 
 if TYPE_CHECKING:
     from labrunner.model.result import CheckResult, Result
@@ -57,6 +57,7 @@ def _page() -> tuple[jinja2.Template, str]:
         keep_trailing_newline=True,
     )  # fmt: skip
     environment.filters["safe_line"] = telling.safe
+    environment.filters["picture"] = lambda drawn: Markup(timeline.svg(drawn))  # noqa: S704 - it escapes what it draws
     return environment.get_template("page.html.jinja"), (_FOLDER / "page.css").read_text(encoding="utf-8")
 
 

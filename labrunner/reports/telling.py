@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labrunner.model.outcome import Outcome
 from labrunner.model.status import Reason, Status
-from labrunner.reports import curl
+from labrunner.reports import curl, timeline
 from labrunner.rules import transcript
 from labrunner.rules.assignment import is_enough, mark
 from labrunner.rules.text import printable, shorten
@@ -160,8 +160,8 @@ def of_failure(failure: Failure) -> list[str]:
     told = [f"Expected  {safe(failure.expected)}", f"Got       {safe(failure.got)}"]
     if failure.why:
         told.append(f"Why       {safe(failure.why)}")
-    if failure.drawing:
-        told += ["Picture", *(f"  {safe(line, 400)}" for line in failure.drawing)]
+    if failure.timeline is not None:
+        told += ["Picture", *(f"  {safe(line, 400)}" for line in timeline.lines(failure.timeline))]
     if failure.exchanges:
         told += ["Request", *(f"  {line}" for line in of_exchange(failure.exchanges[-1]))]
     if failure.log:

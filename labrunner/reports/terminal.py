@@ -13,7 +13,7 @@ from rich.text import Text
 from labrunner.model.lab import Visibility
 from labrunner.model.outcome import Failure
 from labrunner.model.status import Status
-from labrunner.reports import curl, load
+from labrunner.reports import curl, load, timeline
 from labrunner.rules import transcript
 from labrunner.rules.replayable import replayable
 from labrunner.rules.text import printable, shorten
@@ -209,9 +209,9 @@ class _Page:
         yield self._labelled("Got", _safe(failure.got, "bold"))
         if failure.why:
             yield self._labelled("Why", _safe(failure.why))
-        if failure.drawing:
+        if failure.timeline is not None:
             yield self._labelled("Picture", Text("who asked when, and what was answered:", style="dim"))
-            for line in failure.drawing:
+            for line in timeline.lines(failure.timeline):
                 yield Text(f"    {shorten(printable(line), TEXT_WIDTH)}", overflow="fold")
         if failure.exchanges:
             yield from self._exchange(failure.exchanges[-1])

@@ -1,118 +1,17 @@
-"""The drawing of a history that no linearizable service can have: who asked what when, and the answer that is impossible.
-
-Not to scale: what overlaps and what comes after what is all that the proof needs, so the moments stand side by side, as
-columns, and their milliseconds beside them. One row is one operation, in the order of their sending.
-"""
+"""A timeline drawn, as text and as a picture: who asked what when, and the answer that is impossible."""
 
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labrunner.rules.text import printable, shorten
+from labrunner.rules.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from labrunner.model.timeline import Row, Timeline
 
-    from labrunner.rules.linear import Judgement, Operation
-
-MOST_ROWS = 14
-"""Operations drawn; of a longer proof the last ones, and how many are left out."""
-TEXT_WIDTH = 60
 _HEAD, _ROW, _LEFT, _STEP, _RIGHT = 56, 28, 190, 44, 470
 _INK, _BAD, _QUIET = "#3b4754", "#c4302b", "#7a8694"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One operation of the drawing.
-
-    Attributes:
-        who: the client.
-        when: milliseconds since the first moment that is drawn.
-        what: asked and answered.
-        begin, end: columns; `end` is None when there was no answer.
-        is_impossible: whether this is the answer that cannot be right.
-        is_origin: whether it only shows where the impossible answer came from.
-    """
-
-    who: str
-    when: str
-    what: str
-    begin: int
-    end: int | None
-    is_impossible: bool
-    is_origin: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """What is drawn.
-
-    Attributes:
-        title: what is wrong, one line.
-        rows: the operations, the first sent first.
-        columns: how many moments stand side by side.
-        left_out: operations of the proof for which there is no room.
-        expected, got: of the impossible one.
-    """
-
-    title: str
-    rows: tuple[Row, ...]
-    columns: int
-    left_out: int
-    expected: str
-    got: str
-
-
-def timeline(history: Sequence[Operation], judgement: Judgement) -> Timeline:
-    """The drawing's content.
-
-    Args:
-        history: that was judged.
-        judgement: of it: *impossible*.
-    """
-    impossible = judgement.telling[-1]
-    chosen = judgement.telling[-MOST_ROWS:]
-    if judgement.origin is not None:
-        chosen = (judgement.origin, *chosen)
-    drawn = sorted(chosen, key=lambda index: (history[index].sent, index == impossible))
-    moments = sorted(
-        {history[index].sent for index in drawn}
-        | {answered for index in drawn if (answered := history[index].answered) is not None}
-    )
-    column = {moment: place for place, moment in enumerate(moments)}
-    rows = tuple(
-        Row(
-            f"client {one.client}",
-            _when(one, moments[0]),
-            _what(one),
-            column[one.sent],
-            None if one.answered is None else column[one.answered],
-            index == impossible,
-            index == judgement.origin,
-        )
-        for index in drawn
-        for one in (history[index],)
-    )
-    title = f"{_safe(judgement.key)}: in no order of these operations is every answer right"
-    left_out = len(judgement.telling) - min(len(judgement.telling), MOST_ROWS)
-    return Timeline(title, rows, len(moments), left_out, _safe(judgement.expected), _safe(judgement.got))
-
-
-def _safe(text: str) -> str:
-    return shorten(printable(text), TEXT_WIDTH)
-
-
-def _what(one: Operation) -> str:
-    answer = "no answer" if one.answered is None else one.action.got()
-    return f"{_safe(one.action.told())} -> {_safe(answer)}"
-
-
-def _when(one: Operation, origin: float) -> str:
-    end = "?" if one.answered is None else f"{(one.answered - origin) * 1000:.1f}"
-    return f"{(one.sent - origin) * 1000:.1f} to {end} ms"
 
 
 def _remark(row: Row) -> str:
@@ -127,14 +26,16 @@ def lines(drawing: Timeline, *, plain: bool = False) -> list[str]:
         plain: ASCII alone.
     """
     left, rule, right, open_end, cross = "[-]>x" if plain else "├─┤▸✗"
-    step = max(2, min(6, 36 // max(1, drawing.columns - 1)))
-    width = step * (drawing.columns - 1) + 2
-    who = max(len(row.who) for row in drawing.rows)
-    when = max(len(row.when) for row in drawing.rows)
+    columns = _columns(drawing)
+    step = max(2, min(6, 36 // max(1, columns - 1)))
+    width = step * (columns - 1) + 2
+    who = max((len(row.who) for row in drawing.rows), default=0)
+    when = max((len(row.when) for row in drawing.rows), default=0)
     shown = [drawing.title, ""]
     for row in drawing.rows:
-        begin = row.begin * step
-        end = width - 1 if row.end is None else max(row.end * step, begin + 1)
+        first, last = _span(row, columns)
+        begin = first * step
+        end = width - 1 if last is None else max(last * step, begin + 1)
         bar = " " * begin + left + rule * (end - begin - 1) + (open_end if row.end is None else right)
         remark = _remark(row)
         remark = f"  {cross} {remark}" if row.is_impossible else f"  ({remark})" if remark else ""
@@ -149,19 +50,20 @@ def lines(drawing: Timeline, *, plain: bool = False) -> list[str]:
 
 def svg(drawing: Timeline) -> str:
     """The drawing as a picture by itself: no script, no style sheet, nothing loaded."""
-    right = _LEFT + _STEP * drawing.columns
+    columns = _columns(drawing)
+    right = _LEFT + _STEP * columns
     width, height = right + _RIGHT, _HEAD + _ROW * (len(drawing.rows) + 3)
-    title = html.escape(drawing.title)
+    title = html.escape(printable(drawing.title))
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="monospace" font-size="13">',
         f"<title>{title}</title>",
-        f"<desc>{html.escape(chr(10).join(lines(drawing, plain=True)))}</desc>",
+        f"<desc>{html.escape(chr(10).join(map(printable, lines(drawing, plain=True))))}</desc>",
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         _text(16, 28, drawing.title, _INK, bold=True),
     ]
     for number, row in enumerate(drawing.rows):
-        parts += _drawn(row, _HEAD + _ROW * number, right)
+        parts += _drawn(row, _HEAD + _ROW * number, right, columns)
     below = _HEAD + _ROW * (len(drawing.rows) + 1)
     if drawing.left_out:
         parts.append(_text(16, below - _ROW // 2, f"{drawing.left_out} earlier operations are not drawn", _QUIET))
@@ -170,11 +72,22 @@ def svg(drawing: Timeline) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _drawn(row: Row, top: int, right: int) -> list[str]:
+def _columns(drawing: Timeline) -> int:
+    """No more than its rows can use: a result may come from anywhere."""
+    return max(1, min(drawing.columns, 2 * len(drawing.rows)))
+
+
+def _span(row: Row, columns: int) -> tuple[int, int | None]:
+    first = max(0, min(row.begin, columns - 1))
+    return first, None if row.end is None else max(first, min(row.end, columns - 1))
+
+
+def _drawn(row: Row, top: int, right: int, columns: int) -> list[str]:
     colour = _BAD if row.is_impossible else _QUIET if row.is_origin else _INK
-    begin = _LEFT + _STEP * row.begin
-    end = right if row.end is None else max(_LEFT + _STEP * row.end, begin + 6)
-    dashed = ' stroke-dasharray="5 4"' if row.end is None else ""
+    first, last = _span(row, columns)
+    begin = _LEFT + _STEP * first
+    end = right if last is None else max(_LEFT + _STEP * last, begin + 6)
+    dashed = ' stroke-dasharray="5 4"' if last is None else ""
     remark = _remark(row)
     what = (
         f"{row.what}  {chr(0x2717)} {remark}"
@@ -186,10 +99,10 @@ def _drawn(row: Row, top: int, right: int) -> list[str]:
     bars = [
         f'<path d="M{begin} {top + 4}v12M{begin} {top + 10}H{end}" fill="none" stroke="{colour}" stroke-width="3"{dashed}/>'
     ]
-    if row.end is not None:
+    if last is not None:
         bars.append(f'<path d="M{end} {top + 4}v12" stroke="{colour}" stroke-width="3"/>')
     return [
-        f"<g><title>{html.escape(f'{row.who}, {row.when}: {row.what}')}</title>",
+        f"<g><title>{html.escape(printable(f'{row.who}, {row.when}: {row.what}'))}</title>",
         _text(16, top + 14, row.who, colour),
         *bars,
         _text(right + 16, top + 14, what, colour, bold=row.is_impossible),
@@ -199,4 +112,4 @@ def _drawn(row: Row, top: int, right: int) -> list[str]:
 
 def _text(x: int, y: int, text: str, colour: str, *, bold: bool = False) -> str:
     weight = ' font-weight="bold"' if bold else ""
-    return f'<text x="{x}" y="{y}" fill="{colour}"{weight} xml:space="preserve">{html.escape(text)}</text>'
+    return f'<text x="{x}" y="{y}" fill="{colour}"{weight} xml:space="preserve">{html.escape(printable(text))}</text>'

@@ -8,8 +8,10 @@ record.py    a register whose states have versions, as the lab sharded-db has it
 search.py    one key's history: an order in which every answer is right, or that there is none
 telling.py   of a history that is impossible, the part that proves it
 judge.py     key by key
+drawing.py   that part side by side, for a timeline
 """
 
+from labrunner.rules.linear.drawing import timeline
 from labrunner.rules.linear.judge import judge
 from labrunner.rules.linear.models import REGISTER, Read, Swap, Write, register
 from labrunner.rules.linear.record import ABSENT, RECORD, Delete, Get, Put
@@ -32,4 +34,5 @@ __all__ = [
     "Write",
     "judge",
     "register",
+    "timeline",
 ]

@@ -14,7 +14,8 @@ from labrunner.model.lab import Visibility
 from labrunner.model.outcome import Exchange, Failure, Outcome
 from labrunner.model.result import Fault, Result, Startup
 from labrunner.model.status import Reason, Status
-from labrunner.reports import telling, terminal
+from labrunner.model.timeline import Row, Timeline
+from labrunner.reports import html, telling, terminal
 from labrunner.rules.fold import fold
 from tests.builders import check, lab, started
 
@@ -146,7 +147,9 @@ def test_learner_text_cannot_touch_the_terminal(colour: bool) -> None:
 @given(st.text(st.characters(codec=None), max_size=60))
 def test_any_text_leaves_a_page_that_can_be_written(text: str) -> None:
     """C15: the report is always produced, whatever the service says, in any encoding."""
-    failure = Failure(text, text, text, (Exchange("GET", "/", (), "", 0.0, 1.0, 200, (), text),), (text,), (text,))
+    exchange = Exchange("GET", "/", (), "", 0.0, 1.0, 200, (), text)
+    row = Row(text, text, text, 0, None, is_impossible=True, is_origin=False)
+    failure = Failure(text, text, text, (exchange,), (text,), Timeline(text, (row,), 1, 0, text, text))
     for encoding in ("utf-8", "ascii", "latin-1"):
         result = _failing(failure, PASSED)
         raw = io.BytesIO()
@@ -156,12 +159,18 @@ def test_any_text_leaves_a_page_that_can_be_written(text: str) -> None:
         assert b"1 failed" in raw.getvalue()
 
 
-def test_a_picture_is_shown_as_it_was_drawn() -> None:
-    """What many requests prove together is drawn, in every report of text."""
-    failure = Failure("200 b", "200 a", "", drawing=("client 1  ├──┤  GET -> a", "client 2    ├─┤  PUT b"))
-    page = _page(_failing(failure, PASSED))
-    assert "    client 1  ├──┤  GET -> a" in page
-    assert "  client 2    ├─┤  PUT b" in telling.of_failure(failure)
+def test_what_many_requests_prove_together_is_drawn() -> None:
+    """In every report of text, and as a picture in the page."""
+    rows = (Row("client 1", "0.0 to 2.0 ms", "PUT b", 0, 1, is_impossible=False, is_origin=False),
+            Row("client 2", "3.0 to 4.0 ms", "GET -> a", 2, 3, is_impossible=True, is_origin=False))  # fmt: skip
+    failure = Failure("200 b", "200 a", "", timeline=Timeline("k: no order is right", rows, 4, 0, "b", "a"))
+    result = _failing(failure, PASSED)
+    (drawn,) = [line for line in telling.of_failure(failure) if "client 2" in line]
+    assert "✗ impossible" in drawn
+    assert drawn.strip()[:40] in _page(result)
+    page = html.render(result).decode()
+    assert page.count("<svg xmlns") == 1
+    assert "GET -&gt; a  ✗ impossible" in page
 
 
 def test_a_service_that_did_not_start_is_the_whole_story() -> None:

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from labrunner.reports.timeline import MOST_ROWS, lines, svg, timeline
-from labrunner.rules.linear import RECORD, REGISTER, Get, Judgement, Operation, Put, Read, Verdict, Write, judge
+from labrunner.model.timeline import Row, Timeline
+from labrunner.reports.timeline import lines, svg
+from labrunner.rules.linear import (
+    RECORD,
+    REGISTER,
+    Get,
+    Judgement,
+    Operation,
+    Put,
+    Read,
+    Verdict,
+    Write,
+    judge,
+    timeline,
+)
+from labrunner.rules.linear.drawing import MOST_ROWS
 
 STALE = [
     Operation("k7", 0, 10.0, 10.010, Put('"a"', 201, 5)),
@@ -70,3 +84,14 @@ def test_a_long_proof_is_cut_at_its_beginning() -> None:
     drawing = timeline(many, Judgement(Verdict.IMPOSSIBLE, "k", tuple(range(len(many)))))
     assert (len(drawing.rows), drawing.left_out) == (MOST_ROWS, 5)
     assert any("5 earlier" in line for line in lines(drawing))
+
+
+def test_a_forged_one_is_drawn_small() -> None:
+    """A result may come from anywhere: numbers that no history has make no large drawing, and no error."""
+    forged = Row("a\x1b", "b", "<c>", -7, 10**12, is_impossible=True, is_origin=False)
+    for rows in ((), (forged,)):
+        drawing = Timeline("\x1b]", rows, 10**12, 0, "x", "y")
+        assert sum(map(len, lines(drawing))) < 1000
+        picture = svg(drawing)
+        assert "\x1b" not in picture
+        ET.fromstring(picture)
