@@ -110,7 +110,8 @@ class Transfers:
         while True:
             await asyncio.sleep(1)
             for shard in list(self._topology.shards.values()):
-                with contextlib.suppress(Unavailable, asyncpg.UndefinedObjectError):
+                # Busy is one that another session is just ending, such as that of a router that was killed: the next round will do.
+                with contextlib.suppress(Unavailable, asyncpg.PostgresError):
                     await self._resolve(shard)
 
     async def _resolve(self, shard: Shard) -> None:
