@@ -37,7 +37,9 @@ _exchanges = st.builds(
 )  # fmt: skip
 _numbers = st.integers(-9, 10**12)
 _rows = st.builds(Row, texts, texts, texts, _numbers, st.one_of(st.none(), _numbers), st.booleans(), st.booleans())
-_timelines = st.builds(Timeline, texts, st.lists(_rows, max_size=2).map(tuple), _numbers, st.integers(0, 3), texts, texts)
+_timelines = st.builds(
+    Timeline, texts, st.lists(_rows, max_size=2).map(tuple), _numbers, st.integers(0, 3), texts, texts
+)
 failures = st.builds(
     Failure, texts, texts, texts, st.one_of(st.just(()), st.tuples(_exchanges)), st.lists(texts, max_size=3).map(tuple),
     st.one_of(st.none(), _timelines),
