@@ -41,7 +41,8 @@ _VARYING = (
     (re.compile(r"(_ms\"?[:=] ?)\d+"), r"\1N"),
     (re.compile(r"(pid|port) \d+"), r"\1 N"),
     (re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"), "DATE"),
-    (re.compile(r"(?:^ {4}\| .*\n)+", re.MULTILINE), "    | ...\n"),
+    # The log's lines, and what they are continued with where they were too long for one.
+    (re.compile(r"^ {4}\| .*\n(?:(?! {2}\S).*\n)*", re.MULTILINE), "    | ...\n"),
 )
 """What differs from run to run although nothing has changed: times, ports, process ids, and a log that many write to."""
 
