@@ -27,11 +27,11 @@ FREED = "Whoever waits for another's request is told how it ended."
 FIELDS = [["Cache-Control", "max-age=3600"]]
 
 
-def during(site: Site, target: str, act: Callable[[], None], count: int) -> list[Answer]:
-    """So many GETs at once, and what is done meanwhile from the moment on when the first is at the origin."""
+def during(site: Site, target: str, act: Callable[[], None], count: int, forward: int = 1) -> list[Answer]:
+    """So many GETs at once, and what is done meanwhile from the moment on when that forward is at the origin."""
 
     def watch() -> None:
-        if site.source.is_reached(target, 1):
+        if site.source.is_reached(target, forward):
             wait(GATHER_SECONDS)
             act()
 
@@ -70,17 +70,7 @@ def test_stale_stampede(site: Site, services: Services) -> None:
     new = {"fields": FIELDS, "etag": '"a"', "validates": True}
     own.source.plan(target, old, new | {"hold": True}, then=new)
     own.well(own.ask(target))
-    answers: list[Answer] = []
-
-    def watch() -> None:
-        if own.source.is_reached(target, 2):
-            wait(GATHER_SECONDS)
-            own.source.release(target)
-
-    watching = threading.Thread(target=watch, daemon=True)
-    watching.start()
-    answers = burst(own.service, [Ask(target)] * MANY, deadline=GIVE_UP)
-    watching.join()
+    answers = during(own, target, lambda: own.source.release(target), MANY, forward=2)
     must_be_one(own, target, answers, 2)
 
 

@@ -70,23 +70,23 @@ class Wanted:
         """Those whose turn it is."""
         if self.only:
             return [case for case in cases if case.id in self.only]
-        right = self._right([case.id for case in cases if case.kind in CORRECT])
+        left_out = self._left_out([case.id for case in cases if case.kind in CORRECT])
         mutants = {case.name: case for case in cases if case.kind is CaseKind.MUTANT}
         named = turns(mutants, len(mutants) if self.mutants is None else self.mutants, self.commit)
         if self.mode is Mode.QUICK:
             slow = [name for name in named if all(is_load(check) for check in mutants[name].breaks)]
             named -= frozenset(slow) - turns(slow, LOAD_TURNS, self.commit, LOAD)
-        left_out = {case.id for case in cases if case.kind in CORRECT} - right
         return [
             case
             for case in cases
             if case.id not in left_out and (case.kind is not CaseKind.MUTANT or case.name in named)
         ]
 
-    def _right(self, ids: list[str]) -> frozenset[str]:
+    def _left_out(self, ids: list[str]) -> frozenset[str]:
+        """Of the correct solutions, of which the first always has its turn."""
         if self.correct is None:
-            return frozenset(ids)
-        return frozenset(ids[:1]) | turns(ids[1:], max(0, self.correct - 1), self.commit, "correct")
+            return frozenset()
+        return frozenset(ids[1:]) - turns(ids[1:], self.correct - 1, self.commit, "correct")
 
     def asked(self, lab: Lab, case: Case) -> tuple[str, ...]:
         """The checks that are run against `case`, in the lab's order; those that measure are run apart, see `measured`."""

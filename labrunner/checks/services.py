@@ -60,10 +60,7 @@ class Service(Hurtable):
         Raises:
             Undecided: nobody can tell on this machine.
         """
-        told: int | None = self._do("memory")["bytes"]
-        if told is None:
-            undecided("the memory of a process cannot be measured on this machine")
-        return told
+        return self._bytes("memory", "the memory of a process cannot be measured on this machine")
 
     def stored(self) -> int:
         """Bytes of all files below the service's ``DATA_DIR``.
@@ -71,9 +68,12 @@ class Service(Hurtable):
         Raises:
             Undecided: they cannot be counted (an image of the learner's own has no tool for it).
         """
-        told: int | None = self._do("stored")["bytes"]
+        return self._bytes("stored", "the files below DATA_DIR cannot be counted in this image")
+
+    def _bytes(self, what: str, why_not: str) -> int:
+        told: int | None = self._do(what)["bytes"]
         if told is None:
-            undecided("the files below DATA_DIR cannot be counted in this image")
+            undecided(why_not)
         return told
 
     def connect(self) -> Connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from labrunner.model.outcome import Failure
@@ -80,8 +79,7 @@ def fail(*answers: Shown, expected: str, got: str, why: str, timeline: Timeline 
         timeline: where no single exchange shows what is wrong.
     """
     __tracebackhide__ = True  # a debugger shall stand in the check
-    failure = _failure(answers, expected, got, why)
-    raise Failed(dataclasses.replace(failure, timeline=timeline))
+    raise Failed(_failure(answers, expected, got, why, timeline))
 
 
 def exceeded(*answers: Shown, deadline: float, expected: str, got: str, why: str) -> NoReturn:
@@ -96,5 +94,8 @@ def undecided(because: str) -> NoReturn:
     raise Undecided(because)
 
 
-def _failure(answers: tuple[Shown, ...], expected: str, got: str, why: str) -> Failure:
-    return Failure(storable(expected), storable(got), storable(why), tuple(answer.exchange for answer in answers))
+def _failure(
+    answers: tuple[Shown, ...], expected: str, got: str, why: str, timeline: Timeline | None = None
+) -> Failure:
+    exchanges = tuple(answer.exchange for answer in answers)
+    return Failure(storable(expected), storable(got), storable(why), exchanges, timeline=timeline)

@@ -100,6 +100,14 @@ class CompanionGroup:
     variable: str
     kinds: tuple[tuple[str, str], ...]
 
+    def told(self, urls: Mapping[str, str]) -> str:
+        """The variable's value.
+
+        Args:
+            urls: of what runs beside the service, by name; there may be more.
+        """
+        return json.dumps({name: urls[name] for name, _ in self.kinds})
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
@@ -135,9 +143,7 @@ class ServiceSpec:
         Args:
             urls: of what runs beside the service, by name.
         """
-        return {
-            group.variable: json.dumps({name: urls[name] for name, _ in group.kinds}) for group in self.companion_groups
-        }
+        return {group.variable: group.told(urls) for group in self.companion_groups}
 
     def is_ready(self, status: int | None) -> bool:
         """Whether an answer with that status says that the service is ready; None is no answer."""

@@ -14,8 +14,10 @@ _HEAD, _ROW, _LEFT, _STEP, _RIGHT = 56, 28, 190, 44, 470
 _INK, _BAD, _QUIET = "#3b4754", "#c4302b", "#7a8694"
 
 
-def _remark(row: Row) -> str:
-    return "impossible" if row.is_impossible else "where it came from" if row.is_origin else ""
+def _remark(row: Row, cross: str) -> str:
+    if row.is_impossible:
+        return f"  {cross} impossible"
+    return "  (where it came from)" if row.is_origin else ""
 
 
 def lines(drawing: Timeline, *, plain: bool = False) -> list[str]:
@@ -37,9 +39,7 @@ def lines(drawing: Timeline, *, plain: bool = False) -> list[str]:
         begin = first * step
         end = width - 1 if last is None else max(last * step, begin + 1)
         bar = " " * begin + left + rule * (end - begin - 1) + (open_end if row.end is None else right)
-        remark = _remark(row)
-        remark = f"  {cross} {remark}" if row.is_impossible else f"  ({remark})" if remark else ""
-        shown.append(f"  {row.who:<{who}}  {bar:<{width}}  {row.when:>{when}}  {row.what}{remark}")
+        shown.append(f"  {row.who:<{who}}  {bar:<{width}}  {row.when:>{when}}  {row.what}{_remark(row, cross)}")
     shown.append("")
     if drawing.left_out:
         shown.append(f"  {drawing.left_out} earlier operations of the proof are not drawn.")
@@ -88,14 +88,6 @@ def _drawn(row: Row, top: int, right: int, columns: int) -> list[str]:
     begin = _LEFT + _STEP * first
     end = right if last is None else max(_LEFT + _STEP * last, begin + 6)
     dashed = ' stroke-dasharray="5 4"' if last is None else ""
-    remark = _remark(row)
-    what = (
-        f"{row.what}  {chr(0x2717)} {remark}"
-        if row.is_impossible
-        else f"{row.what}  ({remark})"
-        if remark
-        else row.what
-    )
     bars = [
         f'<path d="M{begin} {top + 4}v12M{begin} {top + 10}H{end}" fill="none" stroke="{colour}" stroke-width="3"{dashed}/>'
     ]
@@ -105,7 +97,7 @@ def _drawn(row: Row, top: int, right: int, columns: int) -> list[str]:
         f"<g><title>{html.escape(printable(f'{row.who}, {row.when}: {row.what}'))}</title>",
         _text(16, top + 14, row.who, colour),
         *bars,
-        _text(right + 16, top + 14, what, colour, bold=row.is_impossible),
+        _text(right + 16, top + 14, row.what + _remark(row, chr(0x2717)), colour, bold=row.is_impossible),
         "</g>",
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import socket
@@ -250,7 +249,7 @@ def _start_companions(lab: Lab, runtime: Runtime, names: Iterable[str]) -> dict[
         variable = known.variable(name)
         environment[variable] = os.environ.get(variable) or _started(runtime, known, {name: name})[name]
     for group in lab.service.companion_groups:
-        environment[group.variable] = os.environ.get(group.variable) or json.dumps(
+        environment[group.variable] = os.environ.get(group.variable) or group.told(
             _started(runtime, known, dict(group.kinds))
         )
     return environment

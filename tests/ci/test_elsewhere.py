@@ -23,28 +23,28 @@ from tests.ci.service import HANGS, SUCCESS, Service, load
 LAB = [sys.executable, "-P", "-m", "labrunner"]
 
 
+def _laid_out(kind: CaseKind, name: str, folder: Path) -> Path:
+    """One of the solutions of rate-limiting's author."""
+    lab = Catalog().lab("rate-limiting")
+    return cases.lay_out(next(case for case in cases.find(lab) if (case.kind, case.name) == (kind, name)), lab, folder)
+
+
 @pytest.fixture
 def mutant(tmp_path: Path) -> Path:
     """A solution with one fault."""
-    lab = Catalog().lab("rate-limiting")
-    found = next(case for case in cases.find(lab) if case.kind is CaseKind.MUTANT and case.name == "off-by-one-quota")
-    return cases.lay_out(found, lab, tmp_path / "mutant")
+    return _laid_out(CaseKind.MUTANT, "off-by-one-quota", tmp_path / "mutant")
 
 
 @pytest.fixture
 def scaffold(tmp_path: Path) -> Path:
     """A solution that nobody has worked at: graded in seconds, for most checks are blocked."""
-    lab = Catalog().lab("rate-limiting")
-    found = next(case for case in cases.find(lab) if case.kind is CaseKind.SCAFFOLD and case.name == "python")
-    return cases.lay_out(found, lab, tmp_path / "scaffold")
+    return _laid_out(CaseKind.SCAFFOLD, "python", tmp_path / "scaffold")
 
 
 @pytest.fixture
 def reference(tmp_path: Path) -> Path:
     """A solution with none."""
-    lab = Catalog().lab("rate-limiting")
-    found = next(case for case in cases.find(lab) if case.kind is CaseKind.REFERENCE and case.name == "python")
-    return cases.lay_out(found, lab, tmp_path / "reference")
+    return _laid_out(CaseKind.REFERENCE, "python", tmp_path / "reference")
 
 
 def _lab(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -29,16 +29,19 @@ MUTANTS = int(os.environ.get("LABRUNNER_PUSHED", "1"))
 IS_WHOLE = "LABRUNNER_PUSHED" in os.environ
 
 
+TURN = int(git(ROOT, "rev-parse", "HEAD")[:12], 16)
+"""A number of the commit's, by which everything is picked."""
+
+
 def _chosen() -> list[object]:
     """Of each lab that exists one reference, one scaffold and mutants, all picked by the commit's hash."""
-    turn = int(git(ROOT, "rev-parse", "HEAD")[:12], 16)
     labs = Catalog().labs()
     amounts = {CaseKind.REFERENCE: 1, CaseKind.SCAFFOLD: 1, CaseKind.MUTANT: MUTANTS}
     found: list[object] = []
     for lab in labs:
         for kind, amount in amounts.items():
             known = [case for case in cases.find(lab) if case.kind is kind]
-            picked = {(turn + 7 * step) % len(known): None for step in range(amount)}
+            picked = {(TURN + 7 * step) % len(known): None for step in range(amount)}
             found += [pytest.param(lab.id, known[n], id=f"{lab.id}-{kind}-{known[n].name}") for n in picked]
     return found
 
@@ -65,11 +68,10 @@ def _part(lab: str, case: Case) -> tuple[str, ...]:
     if case.kind is CaseKind.MUTANT:
         return tuple(dict.fromkeys(check.partition("/")[0] for check in case.breaks))
     names = sorted(found.id for found in Catalog().labs())
-    turn = int(git(ROOT, "rev-parse", "HEAD")[:12], 16)
-    if case.kind is not CaseKind.REFERENCE or IS_WHOLE or names[turn % len(names)] == lab:
+    if case.kind is not CaseKind.REFERENCE or IS_WHOLE or names[TURN % len(names)] == lab:
         return ()
     stages = Catalog().lab(lab).stages
-    return tuple(stage.slug for number, stage in enumerate(stages) if number % 3 == turn % 3)
+    return tuple(stage.slug for number, stage in enumerate(stages) if number % 3 == TURN % 3)
 
 
 def _push(
