@@ -1,14 +1,13 @@
-"""What the shell completes besides commands and options: labs, and the stages, checks and rules of the lab at hand."""
+"""What the shell completes besides commands and options: labs, and the stages, checks and rules of the lab at hand.
+
+Imported by each command that it helps, so what it looks things up with is imported only when the shell asks.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labrunner.catalog.outline import outlines
-from labrunner.catalog.rulebook import rules
-from labrunner.cli.context import solution_and_lab
 from labrunner.errors import LabError
-from labrunner.solution.places import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
 
 def labs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Ids of all labs."""
+    from labrunner.catalog.outline import outlines
+    from labrunner.solution.places import cache_folder
+
     try:
         return _beginning(incomplete, (outline.name for outline in outlines(_packs(context), cache_folder())))
     except LabError:
@@ -45,11 +47,15 @@ def checks(context: click.Context, parameter: click.Parameter, incomplete: str) 
 
 def rule_ids(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Ids of the lab's rules, whichever case is typed."""
+    from labrunner.catalog.rulebook import rules
+
     lab = _at_hand(context)
     return _beginning(incomplete.upper(), rules(lab)) if lab else []
 
 
 def _at_hand(context: click.Context) -> Lab | None:
+    from labrunner.cli.context import solution_and_lab
+
     try:
         return solution_and_lab(_packs(context))[1]
     except LabError:

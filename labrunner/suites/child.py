@@ -114,18 +114,20 @@ def _serve(channel: Channel, order: dict[str, Any], choose: Choose) -> None:
     import pytest  # noqa: PLC0415
 
     from labrunner.suites.foreground import Foreground  # noqa: PLC0415
-    from labrunner.suites.forkserver import ForkServer  # noqa: PLC0415
+    from labrunner.suites.forkserver import ForkServer, stage_of  # noqa: PLC0415
 
     graders = order["graders"]
     # Named one by one: a walk over a folder would visit every mutant's.
-    files = [str(path) for folder in graders for path in sorted(Path(folder).glob("test_*.py"))]
+    files = [path for folder in graders for path in sorted(Path(folder).glob("test_*.py"))]
+    if order["stages"] is not None:
+        files = [path for path in files if stage_of(path) in order["stages"]]
     configuration = Path(order["work"]) / "pytest.ini"
     configuration.write_text(CONFIGURATION, encoding="utf-8")
     is_foreground = order["foreground"] is not None
     shown = ["-vv", *order["foreground"]] if is_foreground else ["--assert=plain", "--capture=no"]
     without = [word for plugin in (*_NOISY, *(() if is_foreground else _UNUSED)) for word in ("-p", f"no:{plugin}")]
     isolation = ["-c", str(configuration), f"--rootdir={graders[0]}", f"--confcutdir={graders[0]}",
-                 "--import-mode=importlib", *shown, *without, *_shared_words(graders), *files]  # fmt: skip
+                 "--import-mode=importlib", *shown, *without, *_shared_words(graders), *map(str, files)]  # fmt: skip
     kind = Foreground if is_foreground else ForkServer
     server = kind(channel, order["seed"], graders, choose if order["kept"] else None)
     code = pytest.main(isolation, plugins=[server])

@@ -303,6 +303,10 @@ def _judged(raised: BaseException | None, facts: dict[str, Any], graders: list[P
 
 def check_id(item: pytest.Item) -> str:
     """``stage/slug`` of the function ``test_<slug>`` in ``test_NN_<stage>.py``."""
-    named = _FILE.fullmatch(item.path.name)
-    stage = named[1] if named else item.path.stem
-    return f"{stage}/{item.name.removeprefix('test_')}".replace("_", "-")
+    return f"{stage_of(item.path)}/{item.name.removeprefix('test_').replace('_', '-')}"
+
+
+def stage_of(path: Path) -> str:
+    """The slug of the stage whose checks the file ``test_NN_<stage>.py`` holds."""
+    named = _FILE.fullmatch(path.name)
+    return (named[1] if named else path.stem).replace("_", "-")

@@ -38,6 +38,7 @@ class KeptGrader:
             "work": str(work),
             "checks": True,
             "kept": True,
+            "stages": None,
             "foreground": None,
         }
         self._child = Child(order)

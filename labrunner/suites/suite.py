@@ -47,6 +47,7 @@ class PytestSuite:
         seed: of the run.
         work: a private folder for what pytest wants to write.
         with_checks: False when only the environment is wanted.
+        stages: slugs of those whose files are loaded; None for all.
         kept: a child that holds these graders already; a fork of it serves the run.
         early: a process that waits for its order; None to start one.
         patience: seconds after which a check that says nothing hangs.
@@ -61,6 +62,7 @@ class PytestSuite:
         work: Path,
         *,
         with_checks: bool = True,
+        stages: tuple[str, ...] | None = None,
         kept: KeptGrader | None = None,
         early: Spawned | None = None,
         patience: float = HANGING_SECONDS,
@@ -85,6 +87,7 @@ class PytestSuite:
                 "work": str(work),
                 "checks": with_checks,
                 "kept": False,
+                "stages": stages,
                 "foreground": foreground,
             }
             self._child = Child(order, early=early, is_foreground=foreground is not None)

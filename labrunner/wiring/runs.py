@@ -66,6 +66,12 @@ class Wish:
     effort: Effort = Effort.BRISK
     is_last: bool = False
 
+    @property
+    def stages(self) -> tuple[str, ...] | None:
+        """Slugs of the stages that are needed, whose files alone are loaded; None for all."""
+        asked = tuple(dict.fromkeys(check.partition("/")[0] for check in self.asked))
+        return asked if len(asked) < len(self.lab.stages) else None
+
 
 def refuse_without_grader(lab: Lab) -> None:
     """A pack without ``graders/`` still lets learners start and read, but not test.
@@ -95,7 +101,7 @@ def grading(wish: Wish) -> Iterator[Grading]:
     with workplace(cache) as work, contextlib.ExitStack() as stack:
         # The grader loads while everything else gets ready: it takes longest.
         try:
-            suite = PytestSuite(lab.graders, wish.seed, work / "suite", kept=wish.kept, early=wish.early,
+            suite = PytestSuite(lab.graders, wish.seed, work / "suite", stages=wish.stages, kept=wish.kept, early=wish.early,
                                 patience=wish.patience, foreground=wish.foreground, effort=wish.effort)  # fmt: skip
         except SuiteBroken as fault:
             raise LabInvalid(f"The grader of '{lab.id}' cannot be run: {fault}") from None

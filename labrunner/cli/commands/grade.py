@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labrunner.cli import options
-from labrunner.cli.context import solution_and_lab
 from labrunner.cli.marking import Marking, marking
 from labrunner.cli.subject import subject
-from labrunner.rules.plan import select
 
 if TYPE_CHECKING:
     from labrunner.model.envelope import Subject
@@ -58,6 +56,9 @@ def command(
 
     listen()
     with early() as spawned:
+        from labrunner.cli.context import solution_and_lab
+        from labrunner.rules.plan import select
+
         solution, lab = solution_and_lab(marking.packs(packs), path, marking.lab_id(lab_id))
         lab = marking.applied(lab)
         from labrunner.cli.graded import Handing, conduct, seed_for

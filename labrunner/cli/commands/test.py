@@ -7,9 +7,6 @@ from pathlib import Path
 import click
 
 from labrunner.cli import completing, options
-from labrunner.cli.context import solution_and_lab
-from labrunner.rules.plan import select
-from labrunner.solution.progress import Progress
 
 
 @click.command("test")
@@ -36,8 +33,12 @@ def command(
     from labrunner.suites.spawn import early
 
     listen()
-    # Before anything is looked up: the grader's process takes longest to get ready.
+    # Before anything is looked up or imported: the grader's process takes longest to get ready.
     with early() as spawned:
+        from labrunner.cli.context import solution_and_lab
+        from labrunner.rules.plan import select
+        from labrunner.solution.progress import Progress
+
         solution, lab = solution_and_lab(packs)
         asked = select(lab, names)
         progress = Progress(solution.path)
