@@ -273,13 +273,16 @@ class _Page:
             if (count := sum(check.status is status for check in result.checks)) and status is not Status.SKIPPED
         ]
         yield Text()
-        earned = sum(check.points for check in result.checks if check.status is Status.PASSED)
-        total = sum(check.points for check in result.checks)
-        style = "bold green" if earned == total else "bold"
-        facts = [", ".join(counts)] if counts else []
+        earned, possible = result.score.earned, result.score.possible
+        undecided = sum(check.points for check in result.checks) - possible
+        style = "bold green" if earned == possible and not undecided else "bold"
+        facts = [f"{undecided} more undecided"] if undecided else []
+        facts += [", ".join(counts)] if counts else []
         # An interrupted run was not timed.
         facts += [] if result.interrupted else [f"{result.timing.wall:.1f} s"]
-        yield Text.assemble((f"{earned} of {total} points", style), ("".join(f"{dot}{fact}" for fact in facts), "dim"))
+        yield Text.assemble(
+            (f"{earned} of {possible} points", style), ("".join(f"{dot}{fact}" for fact in facts), "dim")
+        )
         if advice := self._advice():
             yield advice
 

@@ -124,7 +124,9 @@ def test_checks_are_named_by_file_and_function(suite: PytestSuite) -> None:
 
 def test_only_the_files_of_the_stages_that_are_asked_for_are_loaded(suites: Suites, tmp_path: Path) -> None:
     """`lab test first` waits for one file, and another stage's mistake is not in its way."""
-    grader = _grader(tmp_path / "grader", test_01_first="def test_a(): pass", test_02_second_one="import no_such_module")
+    grader = _grader(
+        tmp_path / "grader", test_01_first="def test_a(): pass", test_02_second_one="import no_such_module"
+    )
     assert suites.open(grader, stages=("first",)).checks() == ("first/a",)
     with pytest.raises(SuiteBroken, match="no_such_module"):
         suites.open(grader, stages=("second-one",)).checks()

@@ -196,6 +196,15 @@ def test_an_errored_or_undecided_check_is_explained_in_a_line() -> None:
     assert "Traceback" not in page
 
 
+def test_points_are_counted_as_in_every_other_report() -> None:
+    """What is undecided is neither earned nor possible, and is told."""
+    outcomes = {COUNTS: PASSED, RESETS: Outcome(Status.INCONCLUSIVE, note="stalled")}
+    asked = (COUNTS.id, RESETS.id)
+    result = fold([started(LAB, asked=asked), *(CheckEnded(*each) for each in outcomes.items()), RunEnded(1.0)])
+    assert "3 of 8 points · 2 more undecided · 1 passed, 1 inconclusive" in _page(result)
+    assert telling.headline(result) == "3 of 8 points (38%)"
+
+
 def test_a_broken_run_tells_its_problem_and_nothing_raw() -> None:
     """The problem may quote a file of the learner's."""
     ended = RunEnded(1.0, problem=f"the program '{HOSTILE}' is missing", at_fault=Fault.ENVIRONMENT)
