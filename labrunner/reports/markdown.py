@@ -27,8 +27,13 @@ def render(result: Result) -> bytes:
         f"## {_text(result.lab)} {_text(result.lab_version)}: {_text(telling.headline(result))}", "",
         *_facts(result), "", *_remarks(result), *_startup(result), *_table(result),
     ]  # fmt: skip
-    for title, rows in telling.figures(result):
-        page += [f"### {_text(title)}", "", *_fence([f"{name:<14} {value}".strip() for name, value in rows])]
+    if rows := telling.measured(result):
+        page += [
+            "### Load",
+            "",
+            *(f"- **{label}** {_text(text)}" if label else f"  {_text(text)}" for label, text in rows),
+            "",
+        ]
     size = _size(page)
     told = [check for check in result.checks if check.status not in {Status.PASSED, Status.SKIPPED, Status.BLOCKED}]
     if result.startup is not None:

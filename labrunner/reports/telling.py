@@ -5,13 +5,12 @@ Each line is one line in any format (`printable`) and bounded, so a format has o
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from labrunner.model.outcome import Outcome
 from labrunner.model.status import Reason, Status
-from labrunner.reports import curl, timeline
+from labrunner.reports import curl, load, timeline
 from labrunner.rules import transcript
 from labrunner.rules.assignment import is_enough, mark
 from labrunner.rules.text import printable, shorten
@@ -29,13 +28,6 @@ MOST_LINES = 60
 """Lines of a service's log under one check."""
 _MOST_FIELDS = 12
 _BORING = {"date", "server", "connection", "content-length"}
-_TOLD_ELSEWHERE = {"status", "reason", "failure", "note", "blocked_by", "tries", "seconds", "path_seconds", "review"}
-_FOR_AUTHORS = {"margin", "histories", "unknown", "printed"}
-_OWN_OF_RESULT = {
-    "schema", "runner", "lab", "lab_version", "lab_digest", "grader_digest", "solution_digest", "language", "seed",
-    "runtime", "isolation", "started_at", "stages", "checks", "score", "timing", "startup", "interrupted", "problem",
-    "at_fault", "notes", "review", "terms",
-}  # fmt: skip
 _PLACE = re.compile(r"([^:\n]{1,300}):(\d{1,7})(?=[: ])")
 
 WORDS = {
@@ -151,7 +143,7 @@ def lines(check: CheckResult) -> list[str]:
         told += of_failure(check.outcome.failure)
     elif check.status is not Status.PASSED:
         told.append(gist(check))
-    told += extras(check.outcome)
+    told += recovery(check.outcome)
     return told
 
 
@@ -187,52 +179,17 @@ def of_exchange(exchange: Exchange) -> list[str]:
     return told
 
 
-def extras(outcome: Outcome) -> list[str]:
-    """What an outcome holds besides (times to recover, figures), by its own names."""
-    told = []
-    for field in dataclasses.fields(outcome):
-        value = getattr(outcome, field.name)
-        if field.name in _TOLD_ELSEWHERE | _FOR_AUTHORS or value in _NOTHING:
-            continue
-        if field.name == "recovery":
-            told.append(f"Served again {value:.2f} s after the fault was over")
-        else:
-            told.append(f"{_name(field.name)}: {safe(_short(value), 400)}")
-    return told
+def recovery(outcome: Outcome) -> list[str]:
+    """How long the service took after a fault; no line where there was none."""
+    seconds = outcome.recovery
+    return [] if seconds is None else [f"Served again {seconds:.2f} s after the fault was over"]
 
 
-def figures(result: Result) -> list[tuple[str, list[tuple[str, str]]]]:
-    """What a result holds besides (a measurement of load), by its own names: titles, each with rows."""
-    found = []
-    for field in dataclasses.fields(result):
-        value = getattr(result, field.name)
-        if field.name in _OWN_OF_RESULT or value in _NOTHING:
-            continue
-        parts = _parts(value) if dataclasses.is_dataclass(value) else [("", value)]
-        rows = [(_name(name), safe(_short(part), 400)) for name, part in parts if part not in _NOTHING]
-        found.append((_name(field.name), rows))
-    return found
-
-
-_NOTHING: tuple[object, ...] = (None, "", 0, (), {})
-
-
-def _name(field: str) -> str:
-    return field.replace("_", " ").capitalize()
-
-
-def _parts(value: Any) -> list[tuple[str, Any]]:
-    return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
-
-
-def _short(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return ", ".join(f"{name.replace('_', ' ')} {_short(part)}" for name, part in _parts(value) if part != "")
-    if isinstance(value, (tuple, list)):
-        return "; ".join(_short(part) for part in value[:20])
-    return str(value)
+def measured(result: Result) -> list[tuple[str, str]]:
+    """What was measured under load, as labels and texts; a text without a label goes on with the one before."""
+    if result.load is None:
+        return []
+    return [(label, safe(text, 400)) for label, text in load.lines(result.load)]
 
 
 def place(reason: Reason | None, failure: Failure | None) -> Place | None:
