@@ -8,7 +8,7 @@ from source import Source
 from vocabulary import Site
 
 from labrunner.checks import Ask, Load, Services, burst, fail, undecided
-from labrunner.rules.caching import ideal_hits
+from labrunner.checks.caching import ideal_hits
 
 SHARE = 0.95
 LEAST_REQUESTS = 1000

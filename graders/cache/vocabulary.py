@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from labrunner.checks import Answer, Client, Reply, Service, Services, exceeded, fail, raw_request
-from labrunner.rules.caching import Asked, Exchange, Got, Said, judge
+from labrunner.checks.caching import Asked, Exchange, Got, Said, judge
 
 if TYPE_CHECKING:
     from source import Call, Source, Step

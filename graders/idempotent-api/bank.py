@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labrunner.checks import undecided, wait
-from labrunner.rules.once import Call, Charge, Close
+from labrunner.checks.once import Call, Charge, Close
 
 if TYPE_CHECKING:
     from labrunner.checks import Companion

@@ -20,7 +20,7 @@ from labrunner.checks import (
     undecided,
     wait,
 )
-from labrunner.rules.once import Asked, Heard, History, Impossible, Kill, Listed, Unknown, judge
+from labrunner.checks.once import Asked, Heard, History, Impossible, Kill, Listed, Unknown, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable

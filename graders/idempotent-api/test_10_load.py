@@ -8,7 +8,7 @@ import zlib
 from bank import Bank
 
 from labrunner.checks import Load, Record, fail
-from labrunner.rules.once import Asked, Heard, History, Impossible, judge
+from labrunner.checks.once import Asked, Heard, History, Impossible, judge
 
 BOUND = 60.0
 """Seconds after its sending at which a request that its client gave up is over, however long the service was stopped."""

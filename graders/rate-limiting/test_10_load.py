@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from labrunner.checks import Load, Record, fail, undecided
-from labrunner.rules.quota import Algorithm, Answered, Decision, Limit, Verdict, judge
+from labrunner.checks.quota import Algorithm, Answered, Decision, Limit, Verdict, judge
 
 EFFORT = 2000
 """Steps of the oracle's search for one pair; there are thousands of pairs, and the sweeps find most of what is wrong."""

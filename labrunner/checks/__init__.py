@@ -9,7 +9,9 @@
             fail(answer, expected="remaining 4", got=answer.text, why="A client plans with this number.")
 
 A check fails a solution only for what no correct solution can do under any scheduling: it knows of each request only
-the moment before it was sent and the moment after its answer was read (`Answer.sent`, `Answer.answered`).
+the moment before it was sent and the moment after its answer was read (`Answer.sent`, `Answer.answered`). What can be
+concluded from that, an oracle says: `caching`, `linear`, `once` and `quota` are modules beside this one, each loaded only
+by the graders that import it.
 """
 
 from labrunner.checks.burst import Ask, burst, flood
@@ -25,7 +27,6 @@ from labrunner.checks.pulse import PULSE
 from labrunner.checks.services import Exit, Service, Services
 from labrunner.checks.verdicts import Broken, Exceeded, Failed, Undecided, exceeded, fail, undecided
 from labrunner.model.effort import Effort
-from labrunner.rules import quota
 
 __all__ = [
     "GRANULARITY",
@@ -58,7 +59,6 @@ __all__ = [
     "note_history",
     "note_recovery",
     "note_review",
-    "quota",
     "raw_request",
     "undecided",
     "wait",
