@@ -75,6 +75,10 @@ def test_client_conditions(site: Site) -> None:
     story.get(HELD)
     for tags in ('"a"', 'W/"a"', '"x", W/"a"', "*", '"x"', '"A"'):
         story.get(HELD, ("If-None-Match", tags))
+    listed = site.story().says(HOUR, etag='"a,b"')
+    listed.get("A comma in an entity-tag is a character as any other.")
+    for tags in ('"a,b"', '"x", W/"a,b"', '"a"', '"x,y","a", "b"'):
+        listed.get(HELD, ("If-None-Match", tags))
     answer = story.answers[2]
     for name in ("ETag", "Date", "Cache-Control", "Age"):
         if field_of(answer, name) is None:

@@ -38,6 +38,7 @@ all processes of one machine share.
 
 import contextlib
 import json
+import re
 import socket
 import socketserver
 import struct
@@ -54,6 +55,8 @@ SILENCE = 20.0
 SHOWN = 2000
 TRICKLE_SECONDS = 0.1
 WITHOUT_BODY = {204, 304}
+TAG = re.compile(r'(?:W/)?("[^"]*")')
+"""Without its weakness; a comma may stand within the quotes."""
 Step = dict[str, Any]
 Fields = list[tuple[str, str]]
 
@@ -303,7 +306,7 @@ def matches(asked: Fields, step: Step) -> bool:
     tags = value_of(asked, "if-none-match")
     if tags is not None:
         known = step.get("etag", "").removeprefix("W/")
-        return tags.strip() == "*" or known in [tag.strip().removeprefix("W/") for tag in tags.split(",")]
+        return tags.strip() == "*" or known in TAG.findall(tags)
     return "last_modified" in step and value_of(asked, "if-modified-since") is not None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 KEPT = frozenset({"content-length", "content-encoding", "content-range", "etag"})
 """Fields that a 304 does not replace (CA-17)."""
+_TAG = re.compile(r'(?:W/)?("[^"]*")')
+"""An entity-tag, without its weakness; a comma may stand within the quotes (RFC 9110, 8.8.3)."""
 Store = frozenset[Stored]
 
 
@@ -189,9 +192,7 @@ def _is_held(asked: Asked, entry: Stored) -> bool | None:
     if tags is None:
         return None
     mine = entry.head.get("etag")
-    return tags == "*" or (
-        mine is not None and mine.removeprefix("W/") in [t.removeprefix("W/") for t in tags.split(",")]
-    )
+    return tags == "*" or (mine is not None and mine.removeprefix("W/") in _TAG.findall(tags))
 
 
 def _fetched(kept: Store, exchange: Exchange, why: str, entry: Stored | None) -> Iterator[Way]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from store import Entry, Store, entry_of, may_store
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 KEPT = {"content-length", "content-encoding", "content-range", "etag"}
 FAILED = {500, 502, 503, 504}
+TAG = re.compile(r'(?:W/)?("[^"]*")')
 SELECTING = ("no-cache", "max-age", "min-fresh", "no-store")
 
 
@@ -283,8 +285,6 @@ def is_held(asked: Fields, stored: Fields) -> bool:
     tags = joined(asked, "if-none-match")
     mine = values(stored, "etag")
     if tags is not None:
-        return tags == "*" or (
-            bool(mine) and mine[0].removeprefix("W/") in [t.removeprefix("W/") for t in tags.split(",")]
-        )
+        return tags == "*" or (bool(mine) and mine[0].removeprefix("W/") in TAG.findall(tags))
     since, changed = date_of(asked, "if-modified-since"), date_of(stored, "last-modified")
     return since is not None and changed is not None and changed <= since

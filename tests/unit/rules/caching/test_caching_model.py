@@ -162,6 +162,29 @@ def test_another_ones_private_answer_is_convicted() -> None:
     assert isinstance(judge(seen), Impossible)
 
 
+@pytest.mark.parametrize(
+    "mine, tags, is_held",
+    [
+        ('W/"a,b"', 'W/"a,b"', True),
+        ('W/"a,b"', '"x,y", "a,b"', True),
+        ('"a"', '"b","a"', True),
+        ('"a"', '"a,b"', False),
+        ('"b"', '"a,b", "c"', False),
+        ('"a"', "*", True),
+    ],
+)
+def test_conditions_are_lists_of_entity_tags(mine: str, tags: str, *, is_held: bool) -> None:
+    """RFC 9110, 8.8.3: a comma within the quotes is part of the tag. Who has it is told 304, who has not is sent it."""
+    first = Said(1, 200, 0.0, 0.1, fields=(("Cache-Control", "max-age=60"), ("ETag", mine)))
+    begin = Exchange(Asked("GET", 0.0, 0.1), Got(200, 1, 1, why="uri-miss", is_stored=True), (first,))
+    again = Asked("GET", 0.2, 0.3, (("If-None-Match", tags),))
+    told = Exchange(again, Got(304, 1, is_hit=True, age=0))
+    sent = Exchange(again, Got(200, 1, 1, is_hit=True, age=0))
+    right, wrong = (told, sent) if is_held else (sent, told)
+    assert judge([begin, right]) is None
+    assert isinstance(judge([begin, wrong]), Impossible)
+
+
 @pytest.mark.parametrize("status, is_hit", [(204, False), (409, True)])
 def test_a_change_invalidates_when_it_succeeds(status: int, *, is_hit: bool) -> None:
     """RFC 9111, 4.4."""
