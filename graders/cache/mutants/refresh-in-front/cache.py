@@ -22,8 +22,9 @@ SELECTING = ("no-cache", "max-age", "min-fresh", "no-store")
 
 @dataclass(eq=False)
 class Flight:
-    """A forward under way. `is_void`: its URI was invalidated meanwhile. `outcome` when it is over."""
+    """A forward under way. `key`: what who joins it must be equal in. `is_void`: its URI was invalidated meanwhile."""
 
+    key: tuple[object, ...] = ()
     is_void: bool = False
     done: threading.Event = field(default_factory=threading.Event)
     outcome: Outcome | None = None
@@ -31,10 +32,15 @@ class Flight:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a forward led to. `entry` when it may be stored, so that it can be shared; None else."""
+    """What a forward led to.
+
+    `entry` when it may be stored, so that it can be shared; `is_reused` when it is what was stored before, validated or in
+    spite of a failure.
+    """
 
     response: Response
     entry: Entry | None = None
+    is_reused: bool = False
     is_stored: bool = False
     has_failed: bool = False
 
@@ -85,11 +91,11 @@ class Cache:
                     entry.is_refreshing = True
                     threading.Thread(target=self.refresh, args=(request, entry)).run()
                 return served(request, entry, "hit")
-        if "only-if-cached" in directives(request.fields):
-            return problem(504, "not stored")
-        with self.lock:
+            if "only-if-cached" in directives(request.fields):
+                return problem(504, "not stored")
             self.misses += 1
-        return self.fetch(request, entry, why)
+            flight, is_leader = self.board(request)
+        return self.fetch(request, entry, why, flight, is_leader=is_leader)
 
     def may_serve_stale(self, request: Request, entry: Entry) -> bool:
         """CA-28."""
@@ -125,26 +131,32 @@ class Cache:
         except (NoAnswer, TooLate, CutShort) as fault:
             return failure(fault)
 
-    def fetch(self, request: Request, entry: Entry | None, why: str) -> Response:
-        """Forward a GET or HEAD, or wait for one like it."""
+    def board(self, request: Request) -> tuple[Flight, bool]:
+        """The forward to wait for, or one to lead, and whether to lead.
+
+        Under the lock of the look into the store: what ended between the two would be found by neither.
+        """
         asked = directives(request.fields)
         is_plain = request.method == "GET" and not any(values(request.fields, name) for name in CONDITIONS)
         if not is_plain or any(name in asked for name in SELECTING):
-            return self.told(request, self.forward(request, entry, Flight()), why)
+            return Flight(), True
         key = (request.target, *sorted((name.lower(), value) for name, value in request.fields))
-        with self.lock:
-            flight = self.joinable.get(key)
-            is_leader = flight is None
-            if flight is None:
-                flight = self.joinable[key] = Flight()
-                self.flights.setdefault(request.target, set()).add(flight)
+        flight = self.joinable.get(key)
+        if flight is not None:
+            return flight, False
+        flight = self.joinable[key] = Flight(key)
+        self.flights.setdefault(request.target, set()).add(flight)
+        return flight, True
+
+    def fetch(self, request: Request, entry: Entry | None, why: str, flight: Flight, *, is_leader: bool) -> Response:
+        """Forward a GET or HEAD, or wait for one like it."""
         if is_leader:
             try:
                 flight.outcome = self.forward(request, entry, flight)
             finally:
                 with self.lock:
-                    if self.joinable.get(key) is flight:
-                        del self.joinable[key]
+                    if self.joinable.get(flight.key) is flight:
+                        del self.joinable[flight.key]
                 flight.done.set()
             return self.told(request, flight.outcome, why)
         flight.done.wait()
@@ -157,10 +169,10 @@ class Cache:
 
     def told(self, request: Request, outcome: Outcome, why: str, more: str = "") -> Response:
         """The client's answer."""
+        if outcome.entry is not None and outcome.is_reused:
+            return served(request, outcome.entry, f"fwd={why}{more}")
         stored = "; stored" if outcome.is_stored and not more else ""
-        if outcome.entry is not None:
-            return served(request, outcome.entry, f"fwd={why}{stored}{more}", is_new=outcome.is_stored)
-        return marked(outcome.response, f"fwd={why}{more}")
+        return marked(outcome.response, f"fwd={why}{stored}{more}")
 
     def forward(self, request: Request, entry: Entry | None, flight: Flight) -> Outcome:
         """Ask the origin, and keep what may be kept."""
@@ -196,7 +208,7 @@ class Cache:
         if entry and entry.may_be_stale("stale-if-error"):
             with self.lock:
                 self.store.use(entry)
-            return Outcome(entry.response, entry)
+            return Outcome(entry.response, entry, is_reused=True)
         return Outcome(response, has_failed=True)
 
     def keep(
@@ -211,7 +223,7 @@ class Cache:
             with self.lock:
                 if not flight.is_void and validated in self.store.order:
                     self.store.put(new, validated)
-            return Outcome(new.response, new)
+            return Outcome(new.response, new, is_reused=True)
         is_kept = may_store(request, response)
         new = entry_of(request, response, took)
         with self.lock:
@@ -220,7 +232,8 @@ class Cache:
             elif entry and not is_kept and response.status < 500:
                 self.store.drop(entry)
         has_failed = response.status >= 500 and not is_kept
-        return Outcome(response, new if is_kept else None, is_kept and not flight.is_void, has_failed)
+        is_stored = is_kept and not flight.is_void
+        return Outcome(response, new if is_kept else None, is_stored=is_stored, has_failed=has_failed)
 
     def refresh(self, request: Request, entry: Entry) -> None:
         """CA-28: behind the client's back; one that fails changes nothing."""
@@ -266,12 +279,11 @@ def failure(fault: Exception) -> Response:
     )
 
 
-def served(request: Request, entry: Entry, status: str, *, is_new: bool = False) -> Response:
+def served(request: Request, entry: Entry, status: str) -> Response:
     """A stored answer, or 304 when the client has it (CA-18)."""
     response = entry.response
-    fields = list(response.fields)
-    if not is_new:
-        fields = [(name, value) for name, value in fields if name.lower() != "age"] + [("Age", str(int(entry.age)))]
+    fields = [(name, value) for name, value in response.fields if name.lower() != "age"]
+    fields.append(("Age", str(int(entry.age))))
     if response.status == 200 and is_held(request.fields, response.fields):
         wanted = {"etag", "date", "vary", "cache-control", "age", "x-answer", "expires", "content-location"}
         response = Response(304, [(name, value) for name, value in fields if name.lower() in wanted])
