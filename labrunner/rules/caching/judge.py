@@ -212,9 +212,10 @@ def _passed(kept: Store, exchange: Exchange, why: str, entry: Stored | None) -> 
         return
     said = exchange.forwards[-1]
     if entry is not None and said.has_failed and _may_serve_for_error(asked, entry):
-        is_taken = got.why == why == "stale" and _is_served(asked, got, entry)
+        # Of one that is fresh, and that the client did not want, CA-29 says nothing: it is served, as this or that, or not.
+        is_taken = got.why in {why, "stale"} and _is_served(asked, got, entry)
         yield Way(f"{told}, with the body of the stored answer {entry.body}", is_taken, (kept,))
-        if not _must_serve_for_error(asked, entry):
+        if why != "stale" or not _must_serve_for_error(asked, entry):
             yield from _relayed(kept, exchange, why, entry, said)
         return
     yield from _relayed(kept, exchange, why, entry, said)

@@ -185,6 +185,47 @@ def test_conditions_are_lists_of_entity_tags(mine: str, tags: str, *, is_held: b
     assert isinstance(judge([begin, wrong]), Impossible)
 
 
+@pytest.mark.parametrize("got_age", [0, 200])
+def test_a_304_without_date_is_as_old_as_its_arrival_or_as_before(got_age: int) -> None:
+    """CA-12 and CA-17: its age starts anew; but the old `Date` is no field that it replaced, so a hit may go by that one."""
+    fields = (("Cache-Control", "max-age=60"), ("ETag", '"a"'))
+    first = Said(1, 200, 0.0, 0.1, fields=fields, date=-200)
+    told = Said(
+        2, 304, 1.0, 1.1, seen=(("If-None-Match", '"a"'),), fields=(("Cache-Control", "max-age=3600"),), date=None
+    )
+    seen = [
+        Exchange(Asked("GET", 0.0, 0.1), Got(200, 1, 1, why="uri-miss", is_stored=True), (first,)),
+        Exchange(Asked("GET", 1.0, 1.1), Got(200, 2, 1, why="stale"), (told,)),
+    ]
+    assert judge([*seen, Exchange(Asked("GET", 1.2, 1.3), Got(200, 2, 1, is_hit=True, age=got_age))]) is None
+    late = Exchange(Asked("GET", 1.2, 1.3), Got(200, 2, 1, is_hit=True, age=got_age + 50))
+    assert isinstance(judge([*seen, late]), Impossible)
+
+
+@pytest.mark.parametrize(
+    "failed, got",
+    [
+        (503, Got(503, 2, 2, why="request")),
+        (503, Got(200, 1, 1, why="request", age=1)),
+        (503, Got(200, 1, 1, why="stale", age=1)),
+        (0, Got(502)),
+        (0, Got(200, 1, 1, why="request", age=1)),
+    ],
+)
+def test_a_fresh_answer_that_the_client_did_not_want_may_serve_in_spite_of_a_failure_or_not(
+    failed: int, got: Got
+) -> None:
+    """CA-29 speaks of the time after its end of freshness, and says nothing of the time before."""
+    fields = (("Cache-Control", "max-age=60, stale-if-error=60"), ("ETag", '"a"'))
+    first = Said(1, 200, 0.0, 0.1, fields=fields)
+    begin = Exchange(Asked("GET", 0.0, 0.1), Got(200, 1, 1, why="uri-miss", is_stored=True), (first,))
+    failure = Said(2, failed, 1.0, 1.1, seen=(("If-None-Match", '"a"'),))
+    again = Asked("GET", 1.0, 1.1, (("Cache-Control", "no-cache"),))
+    assert judge([begin, Exchange(again, got, (failure,))]) is None
+    hit = Got(200, 1, 1, is_hit=True, age=1)
+    assert isinstance(judge([begin, Exchange(again, hit, (failure,))]), Impossible)
+
+
 @pytest.mark.parametrize("status, is_hit", [(204, False), (409, True)])
 def test_a_change_invalidates_when_it_succeeds(status: int, *, is_hit: bool) -> None:
     """RFC 9111, 4.4."""
