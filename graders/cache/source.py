@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 Step = dict[str, Any]
 Pairs = tuple[tuple[str, str], ...]
+BEYOND_ASCII = bytes(range(128, 256))
+"""No text in UTF-8: who takes a body for one changes it."""
 REACH_SECONDS = 8.0
 """So long may a request of the service's take to reach the origin before the check gives up on this try."""
 
@@ -75,6 +77,12 @@ class Source:
     def count(self, prefix: str) -> int:
         """How many requests there were of targets that begin so."""
         return int(self._companion.control("POST", "/count", {"prefix": prefix})["requests"])
+
+
+def sized(number: int, size: int) -> bytes:
+    """The body of a step with a `size`, as the origin makes it."""
+    line = f"answer {number} ".encode() + BEYOND_ASCII
+    return (line * (size // len(line) + 1))[:size]
 
 
 def _read(told: dict[str, Any]) -> Call:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 
-from source import Step
+from source import BEYOND_ASCII, Step, sized
 from vocabulary import Site
 
 from labrunner.checks import (
@@ -72,20 +72,34 @@ def must_be(answer: Answer, expected: str, got: object, wanted: object) -> None:
 
 
 def test_bodies(site: Site) -> None:
-    """CA-1: bodies of either framing and of the largest size pass whole; some answers have none."""
+    """CA-1: bodies of either framing, of the largest size and of any bytes pass as they are; some answers have none."""
     for size, framing in ((0, "length"), (70_000, "chunked"), (40_000, "close"), (2 << 20, "length")):
         target = site.new_target()
         site.source.plan(target, {"size": size, "framing": framing})
         answer = site.well(site.ask(target)).expect(200, why=UNCHANGED)
         if len(answer.body) != size:
             fail(answer, expected=f"{size} bytes", got=f"{len(answer.body)} bytes", why=UNCHANGED)
+        must_have_bytes(answer, "from the origin", answer.body, sized(site.source.calls(target)[-1].number, size))
     target = site.new_target()
-    answer = site.well(site.ask(target, method="POST", body=b"x" * (1 << 20)))
-    must_be(answer, f"{1 << 20} bytes at the origin", site.source.calls(target)[0].size, 1 << 20)
+    sent = BEYOND_ASCII * ((1 << 20) // len(BEYOND_ASCII))
+    answer = site.well(site.ask(target, method="POST", body=sent))
+    seen = site.source.calls(target)[0]
+    must_be(answer, f"{len(sent)} bytes at the origin", seen.size, len(sent))
+    begin = seen.body.encode("latin-1")
+    must_have_bytes(answer, "at the origin", begin, sent[: len(begin)])
     for status in (204, 304):
         target = site.new_target()
         site.source.plan(target, {"status": status, "fields": [["ETag", '"x"']]})
         site.well(site.ask(target, {"If-None-Match": '"x"'})).expect(status, why=UNCHANGED)
+
+
+def must_have_bytes(answer: Answer, where: str, got: bytes, wanted: bytes) -> None:
+    """A body is bytes, and no text."""
+    if got != wanted:
+        at = next((at for at, (one, other) in enumerate(zip(got, wanted, strict=False)) if one != other), len(got))
+        expected, shown = wanted[at : at + 4].hex(" "), got[at : at + 4].hex(" ")
+        why = f"{UNCHANGED} A body is bytes, and need not be text in UTF-8."
+        fail(answer, expected=f"byte {at} and after {where}: {expected}", got=shown, why=why)
 
 
 def test_one_hop(site: Site) -> None:

@@ -21,7 +21,7 @@ A step is a JSON object:
             whether conditions that match ``etag`` or ``last_modified`` are answered 304
     also    [[name, value], ...]: fields of such a 304 in place of `fields`
     body    text; else a line that says which answer this is
-    size    bytes of the body, instead
+    size    bytes of the body, instead: that line again and again, with all bytes that are not ASCII, in no order of UTF-8
     framing "length" (the default), "chunked", "close"
     slow    seconds before the answer
     hold    true: wait until released, 20 s at the most; a release is for those that arrived before it
@@ -53,6 +53,7 @@ from urllib.parse import parse_qsl, urlsplit
 LONGEST_HOLD = 20.0
 SILENCE = 20.0
 SHOWN = 2000
+BEYOND_ASCII = bytes(range(128, 256))
 TRICKLE_SECONDS = 0.1
 WITHOUT_BODY = {204, 304}
 TAG = re.compile(r'(?:W/)?("[^"]*")')
@@ -314,7 +315,7 @@ def body_of(call: dict[str, Any], step: Step) -> bytes:
     """The body that the step says."""
     if "size" in step:
         size: int = step["size"]
-        line = f"answer {call['number']} ".encode()
+        line = f"answer {call['number']} ".encode() + BEYOND_ASCII
         return (line * (size // len(line) + 1))[:size]
     return str(step.get("body", f"answer {call['number']} to {call['method']} {call['target']}\n")).encode()
 
