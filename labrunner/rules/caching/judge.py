@@ -130,7 +130,7 @@ def _from_entry(kept: Store, exchange: Exchange, entry: Stored) -> Iterator[Way]
         may_serve = window is not None and not entry.is_never_stale and not _forbids_any(asked) and least <= window
         if may_serve:
             yield from _hit(kept, exchange, entry, is_refreshed=True)
-        if not may_serve or greatest > (window or 0):
+        if not may_serve or greatest > (window or 0) or asked.get("pragma") is not None:
             yield from _fetched(kept, exchange, "stale", entry)
 
 
@@ -148,11 +148,11 @@ def _may_be_allowed(asked: Asked, entry: Stored) -> bool:
 
 
 def _may_be_forbidden(asked: Asked, entry: Stored) -> bool:
-    """CA-15: whether they may forbid it."""
+    """CA-15: whether they may forbid it. ``Pragma``: as they like; some servers make ``no-cache`` of it themselves."""
     mine, (_, greatest) = asked.directives, entry.age(asked)
     limit, left = mine.seconds("max-age"), mine.seconds("min-fresh")
     is_over = (limit is not None and greatest > limit) or (left is not None and -entry.staleness(asked)[1] < left)
-    return is_over or "no-cache" in mine or "no-store" in mine
+    return is_over or "no-cache" in mine or "no-store" in mine or asked.get("pragma") is not None
 
 
 def _hit(kept: Store, exchange: Exchange, entry: Stored, *, is_refreshed: bool = False) -> Iterator[Way]:
