@@ -1,6 +1,6 @@
 """Servers that many rely on, judged by the checks of http-server: another opinion than that of their author.
 
-`docs/decisions/0021-real-servers-judged.md` explains each exception.
+`docs/decisions/0021-real-servers-judged.md` and, for nginx, 0042 explain each exception.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from pathlib import Path
 
 import h11
 import pytest
+
+from labrunner.catalog.packs import Catalog
+from labrunner.catalog.rulebook import rules
 
 ROOT = Path(__file__).parents[2]
 JUDGED = ("respond", "routing", "headers", "bodies", "keep-alive", "chunked", "bad-requests", "concurrency")
@@ -31,7 +34,23 @@ H11 = {
     "bad-requests/fields",
     "bad-requests/codings",
 }
+NGINX = {
+    "routing/unknown-method",
+    "headers/white-space",
+    "keep-alive/errors-stay-open",
+    "keep-alive/not-close",
+    "bad-requests/request-lines",
+    "bad-requests/fields",
+    "bad-requests/codings",
+}
+WITH_FILES = {"concurrency/slow-reader", "concurrency/gone-clients"}
+"""Only where each check is judged by itself: they need files, which are not among the routes here."""
+RECORD = ROOT / "docs" / "decisions" / "0042-nginx-judged-as-a-server.md"
 WORDS = ("it refuses a malformed request in the very bytes of Node's http",)
+WORDS_OF_NGINX = (
+    "it says that it is 'nginx', in the field Server",
+    "it refuses a malformed request in the very bytes of nginx",
+)
 HANGS = 600.0
 """Seconds; against a hang, not a promise of speed."""
 
@@ -57,9 +76,47 @@ def test_known_servers_are_judged_as_their_reputation_says(
     if name == "h11":
         # Its own files, so that nothing has to be installed: what is judged is the parser that the tests have, too.
         shutil.copytree(Path(h11.__file__).parent, solution / "h11", ignore=shutil.ignore_patterns("__pycache__"))
-    result = tmp_path / "result.json"
+    failed, told = _judged(solution, _pack(tmp_path / "pack"))
+    assert failed == exceptions
+    assert told == review
+
+
+@pytest.mark.exhaustive
+def test_nginx_is_judged_as_its_reputation_says(tmp_path: Path) -> None:
+    """The same, of a server that has to be installed; no failure of a check hides another one."""
+    up = subprocess.run([ROOT / "scripts" / "servers-up"], capture_output=True, text=True, check=False)
+    assert up.returncode == 0, up.stderr
+    solution = Path(shutil.copytree(ROOT / "tests" / "reputation" / "nginx-http", tmp_path / "solution"))
+    failed, told = _judged(solution, _alone(_pack(tmp_path / "pack")))
+    assert failed - WITH_FILES == NGINX
+    assert told == WORDS_OF_NGINX
+
+
+def test_each_exception_of_nginx_has_its_sentence() -> None:
+    """The record explains these and no others, by rules that the lab's README has."""
+    rows = re.findall(r"^\| `([\w/-]+)` \| (HS-\d+) \|", RECORD.read_text(), re.MULTILINE)
+    assert {check for check, _ in rows} == NGINX
+    lab = Catalog().lab("http-server")
+    assert {check.id for check in lab.checks} >= NGINX
+    assert {rule for _, rule in rows} <= set(rules(lab))
+
+
+def _alone(pack: Path) -> Path:
+    """Without the load, and no check needs another one."""
+    manifest = pack / "labs" / "reputation" / "lab.toml"
+    text = re.sub(r"\n\[load\]\n.*?(?=\n\[\[stages\]\])", "", manifest.read_text(), count=1, flags=re.DOTALL)
+    text = text[: text.index('\n[[stages]]\nslug = "load"')]
+    manifest.write_text(re.sub(r"\nneeds = \[.*?\]", "", text, flags=re.DOTALL))
+    for path in (pack / "graders" / "reputation").glob("*load.py"):
+        path.unlink()
+    return pack
+
+
+def _judged(solution: Path, pack: Path) -> tuple[set[str], tuple[str, ...]]:
+    """The checks of the protocol that it fails, and what was noted of its words."""
+    result = solution.parent / "result.json"
     argv = [sys.executable, "-m", "labrunner", "test", "--all", "--runtime", "process", "--seed", "reputation",
-            "--pack", str(_pack(tmp_path / "pack")), "--report", f"json={result}"]  # fmt: skip
+            "--pack", str(pack), "--report", f"json={result}"]  # fmt: skip
     done = subprocess.run(argv, cwd=solution, capture_output=True, text=True, timeout=HANGS, check=False)
     assert result.exists(), done.stdout + done.stderr
     told = json.loads(result.read_bytes())
@@ -68,5 +125,4 @@ def test_known_servers_are_judged_as_their_reputation_says(
         for check in told["checks"]
         if check["stage"] in JUDGED and check["outcome"]["status"] not in {"passed", "blocked", "inconclusive"}
     }
-    assert failed == exceptions
-    assert told["review"] == list(review)
+    return failed, tuple(told["review"])
