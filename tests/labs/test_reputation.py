@@ -1,6 +1,6 @@
 """Servers that many rely on, judged by the checks of http-server: another opinion than that of their author.
 
-`docs/decisions/0021-real-servers-judged.md` and, for nginx, 0042 explain each exception.
+`docs/decisions/0021-real-servers-judged.md` and, for nginx, 0043 explain each exception.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ NGINX = {
 }
 WITH_FILES = {"concurrency/slow-reader", "concurrency/gone-clients"}
 """Only where each check is judged by itself: they need files, which are not among the routes here."""
-RECORD = ROOT / "docs" / "decisions" / "0042-nginx-judged-as-a-server.md"
+RECORD = ROOT / "docs" / "decisions" / "0043-nginx-judged-as-a-server.md"
 WORDS = ("it refuses a malformed request in the very bytes of Node's http",)
 WORDS_OF_NGINX = (
     "it says that it is 'nginx', in the field Server",
