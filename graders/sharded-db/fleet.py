@@ -1,0 +1,129 @@
+"""Shards and routers of a check's own, to be hurt."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from environment import PATIENT_MS
+from shards import Shards
+from vocabulary import LETTERS, Router, record
+
+from labrunner.checks import PULSE, Answer, Companion, Companions, Service, Services, exceeded, note_recovery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labrunner.checks import Suffering
+
+BACK_SECONDS = 3.0
+"""SD-27: from so long after a shard is back, its keys are served."""
+COMES_BACK = "A shard that is back is served again without anybody's help."
+
+
+class Fleet:
+    """Some shards, and what routers before them are told.
+
+    Args:
+        services: starts routers.
+        companions: starts shards.
+        rng: of the check; chooses the ids.
+        count: shards in ``SHARDS``.
+        spares: further ones that may join.
+        timeout_ms: ``SHARD_TIMEOUT_MS``.
+        behind_proxy: whether each shard is behind a fault proxy.
+
+    Attributes:
+        shards: those in ``SHARDS``, and those that joined.
+        spares: id and shard of each that may join.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        companions: Companions,
+        rng: random.Random,
+        count: int,
+        *,
+        spares: int = 0,
+        timeout_ms: int = PATIENT_MS,
+        behind_proxy: bool = False,
+    ) -> None:
+        PULSE.start()
+        self._services = services
+        self.rng = rng
+        started = companions.start_together("postgres", count + spares, behind_proxy=behind_proxy)
+        ids: set[str] = set()
+        while len(ids) < len(started):
+            ids.add("-".join("".join(rng.choices(LETTERS, k=3)) for _ in range(2)))
+        named = list(zip(sorted(ids), started, strict=True))
+        self.shards = Shards(dict(named[:count]))
+        self.spares = named[count:]
+        self.env = {"SHARDS": self.shards.variable, "SHARD_TIMEOUT_MS": str(timeout_ms)}
+
+    def start(self, env: dict[str, str] | None = None) -> Router:
+        """A router with a ``DATA_DIR`` of its own."""
+        return Router(self._services.start(env or self.env), self.shards, self.rng)
+
+    def shard(self, name: str) -> Companion:
+        """By its id."""
+        return self.shards.companions[name]
+
+
+def keys_by_shard(router: Router, count: int, tag: str = "k") -> dict[str, list[str]]:
+    """At least so many new keys for each shard that some of a few hundred keys belong to."""
+    found: dict[str, list[str]] = {name: [] for name in router.shards}
+    for _ in range(12):
+        keys = router.new_keys(max(24, 4 * count), tag)
+        for key, name in router.locate_all(keys).items():
+            found.setdefault(name, []).append(key)
+        if all(len(keys) >= count for keys in found.values()):
+            break
+    return {name: keys[:count] for name, keys in found.items()}
+
+
+def hurt(shard: Companion, form: str) -> Callable[[], float]:
+    """Let a shard suffer one of *kill*, *pause*, *cut*; what ends it, and returns when it was back."""
+    if form == "kill":
+        shard.kill()
+        return shard.restart
+    suffering: Suffering = shard.pause() if form == "pause" else shard.cut()
+    return suffering.undo
+
+
+def until_served(router: Router, key: str, back: float) -> Answer:
+    """SD-27: ask for a key of a shard that is back until it is not 503; from 3 s after that nothing else is right."""
+    while True:
+        answer = router.ask("GET", record(key))
+        if answer.status != 503:
+            note_recovery(answer.answered - back)
+            return answer
+        if answer.sent > back + BACK_SECONDS:
+            got = f"503, {answer.sent - back:.1f} s after it was back"
+            expected = f"no 503 from {BACK_SECONDS:.0f} s after the shard was back"
+            router.too_slow(answer, deadline=BACK_SECONDS, expected=expected, got=got, why=COMES_BACK)
+        time.sleep(0.05)
+
+
+def settle(router: Router, key: str) -> None:
+    """Until the shard is served again (SD-27: 3 s); whether it is in time is another check's concern."""
+    give_up = time.monotonic() + 4.0
+    while router.get(key).status == 503 and time.monotonic() < give_up:
+        time.sleep(0.05)
+
+
+def stopped(router: Router, seconds: float, *evidence: Answer) -> int | None:
+    """C-6: the exit code after SIGTERM; None when it had to be killed, which ends the try."""
+    end = router.service.stop(within=seconds)
+    if end.code is None:
+        why = "Every deployment ends with SIGTERM."
+        expected = f"an end within {seconds:.0f} s of SIGTERM"
+        exceeded(*evidence, deadline=seconds, expected=expected, got="it still ran and was killed", why=why)
+    return end.code
+
+
+def killed_and_started(target: Service | Companion) -> float:
+    """SIGKILL, and a start with what it had on disk; when it was ready."""
+    target.kill()
+    return target.restart()
