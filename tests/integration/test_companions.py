@@ -19,6 +19,7 @@ from labrunner.errors import EnvironmentProblem
 from labrunner.faults.fault import Cut, Delay, HalfOpen, Lost, Pause
 from labrunner.faults.patient import Patient
 from labrunner.ports import CannotBeDone, ControlFailed
+from labrunner.runtimes.process import segments
 from labrunner.runtimes.process.tree import descendants, state
 from tests import command
 from tests.command import is_alive, survivors, that_mention, until
@@ -192,6 +193,22 @@ def test_what_postgres_committed_outlives_its_kill(runtime: ProcessRuntime) -> N
     assert query(server.address, "select count(*) from t") == ["1"]
     query(server.address, "commit prepared 'in doubt'")
     assert query(server.address, "select count(*) from t") == ["2"]
+
+
+@pytest.mark.skipif(not segments.TABLE.exists(), reason="nothing tells which segments there are")
+@pytest.mark.parametrize("end", ["kill", "close"])
+def test_no_shared_memory_is_left_of_a_postgres(runtime: ProcessRuntime, end: str) -> None:
+    """The kernel has a few thousand segments for all of the machine, and a killed server cannot remove its own."""
+    server = runtime.companion(POSTGRES, name="postgres-1")
+    server.wait_ready()
+    made_by = str(descendants(server.pid)[0])
+    assert made_by in _makers_of_segments()
+    getattr(server, end)()
+    assert made_by not in _makers_of_segments()
+
+
+def _makers_of_segments() -> list[str]:
+    return [line.split()[4] for line in segments.TABLE.read_text().splitlines()[1:]]
 
 
 def test_a_paused_postgres_is_silent_and_goes_on(runtime: ProcessRuntime) -> None:

@@ -6,5 +6,6 @@ supervisor.py   stands between runner and service, so that nothing survives eith
 ports.py        ports that stay free until a service binds them
 build.py        the build phase
 tree.py         what the kernel tells of a tree of processes
+segments.py     shared memory that the dead leave
 listening.py    the ports on which such a tree listens
 """

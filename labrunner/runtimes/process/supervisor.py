@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+from segments import remove_left_by  # type: ignore[import-not-found]
 from tree import descendants, state  # type: ignore[import-not-found]
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -157,6 +158,7 @@ class Supervisor:
             self.kill_all()
             pid, code = self.main, self.ended
             self.main = self.ended = None
+            remove_left_by(pid)
             self.tell(event="exit", pid=pid, code=code)
 
     def bury(self) -> bool:
@@ -220,6 +222,7 @@ def main() -> None:
         supervisor.serve()
     finally:
         supervisor.kill_all()
+        supervisor.reap()
 
 
 if __name__ == "__main__":
