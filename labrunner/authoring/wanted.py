@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from labrunner.model.effort import Effort
@@ -39,6 +40,11 @@ class Mode(enum.StrEnum):
     QUICK = "quick"
     USUAL = "usual"
     FULL = "full"
+
+
+def _brought(lab: Lab, there: set[str], check: str) -> set[str]:
+    """A check, and what it needs beyond those that are there."""
+    return with_needs(lab.checks, {check}) - there
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +101,12 @@ class Wanted:
         functional = [check.id for check in lab.checks if not is_load(check.id)]
         if case.kind is not CaseKind.MUTANT:
             return self._ordered(lab, set(functional))
-        named = {check for check in (*case.breaks, *case.may_break) if not is_load(check)}
-        others = [check for check in functional if check not in named]
-        if self.mode is Mode.QUICK:
-            others = list(tenth(others, self.commit, case.name))
-        return self._ordered(lab, {*others, *named})
+        if self.mode is not Mode.QUICK:
+            return self._ordered(lab, set(functional))
+        # What may fail it, and may not, would prove nothing.
+        named = with_needs(lab.checks, (check for check in case.breaks if not is_load(check)))
+        others = [check for check in functional if check not in {*named, *case.may_break}]
+        return self._ordered(lab, {*named, *tenth(others, self.commit, case.name, partial(_brought, lab, named))})
 
     def measured(self, lab: Lab, case: Case) -> tuple[str, ...]:
         """The checks under load that are run against `case`, and what they need; none at all for most."""

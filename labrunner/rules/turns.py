@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 def turns(names: Iterable[str], count: int, commit: str, salt: str = "") -> frozenset[str]:
@@ -19,14 +19,29 @@ def turns(names: Iterable[str], count: int, commit: str, salt: str = "") -> froz
         commit: the hash, or any other text.
         salt: makes another choice for another purpose.
     """
-
-    def rank(name: str) -> bytes:
-        return hashlib.sha256(f"{commit}\0{salt}\0{name}".encode()).digest()
-
-    return frozenset(sorted(names, key=rank)[:count])
+    return frozenset(_ordered(names, commit, salt)[:count])
 
 
-def tenth(names: Iterable[str], commit: str, salt: str = "") -> frozenset[str]:
-    """A tenth of `names`, rounded up; see `turns`."""
-    chosen = tuple(names)
-    return turns(chosen, math.ceil(len(chosen) / 10), commit, salt)
+def _ordered(names: Iterable[str], commit: str, salt: str) -> list[str]:
+    return sorted(names, key=lambda name: hashlib.sha256(f"{commit}\0{salt}\0{name}".encode()).digest())
+
+
+def tenth(
+    names: Iterable[str], commit: str, salt: str = "", brings: Callable[[str], set[str]] | None = None
+) -> frozenset[str]:
+    """A tenth of `names`, rounded up; see `turns`.
+
+    Args:
+        brings: one of them, and others that come along with it, which count too. The first in turn comes whatever it brings, so
+            that each has its turn; after it, who would bring too many is passed over.
+    """
+    ordered = _ordered(names, commit, salt)
+    room = math.ceil(len(ordered) / 10)
+    chosen: list[str] = []
+    brought: set[str] = set()
+    for name in ordered:
+        more = brought | ({name} if brings is None else brings(name))
+        if not chosen or len(more) <= room:
+            chosen.append(name)
+            brought = more
+    return frozenset(chosen)

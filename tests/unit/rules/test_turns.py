@@ -32,3 +32,16 @@ def test_a_tenth_is_at_least_one() -> None:
     assert len(tenth(NAMES, "c")) == 5
     assert len(tenth(["a"], "c")) == 1
     assert tenth([], "c") == frozenset()
+
+
+@given(st.text())
+def test_what_one_brings_along_counts(commit: str) -> None:
+    """No more than a tenth, but for the first, which everybody is at some time."""
+
+    def brings(name: str) -> set[str]:
+        return {name, "a", "b", "c"} if name < "n3" else {name}
+
+    chosen = tenth(NAMES, commit, brings=brings)
+    assert len({each for name in chosen for each in brings(name)}) <= 5
+    heavy = tenth(NAMES, commit, brings=lambda name: {name, *NAMES[:9]})
+    assert len(heavy) == 1
