@@ -32,9 +32,11 @@ class Fleet:
         count: shards in ``SHARDS``.
         spares: further ones that may join.
         timeout_ms: ``SHARD_TIMEOUT_MS``.
-        behind_proxy: whether each shard is behind a fault proxy.
+        proxied: how many are behind a fault proxy, those that may join first. A proxy is a process more, and slows down all
+            that passes: only who is delayed or cut needs one.
 
     Attributes:
+        proxied: their ids.
         shards: those in ``SHARDS``, and those that joined.
         spares: id and shard of each that may join.
     """
@@ -48,18 +50,19 @@ class Fleet:
         *,
         spares: int = 0,
         timeout_ms: int = PATIENT_MS,
-        behind_proxy: bool = False,
+        proxied: int = 0,
     ) -> None:
         PULSE.start()
         self._services = services
         self.rng = rng
-        started = companions.start_together("postgres", count + spares, behind_proxy=behind_proxy)
-        ids: set[str] = set()
+        started = companions.start_together("postgres", count + spares, behind_proxy=proxied)
+        ids: dict[str, None] = {}
         while len(ids) < len(started):
-            ids.add("-".join("".join(rng.choices(LETTERS, k=3)) for _ in range(2)))
-        named = list(zip(sorted(ids), started, strict=True))
-        self.shards = Shards(dict(named[:count]))
-        self.spares = named[count:]
+            ids["-".join("".join(rng.choices(LETTERS, k=3)) for _ in range(2))] = None
+        named = list(zip(ids, started, strict=True))
+        self.proxied = list(ids)[:proxied]
+        self.spares = named[:spares]
+        self.shards = Shards(dict(sorted(named[spares:], key=lambda each: each[0])))
         self.env = {"SHARDS": self.shards.variable, "SHARD_TIMEOUT_MS": str(timeout_ms)}
 
     def start(self, env: dict[str, str] | None = None) -> Router:
@@ -107,7 +110,10 @@ def until_served(router: Router, key: str, back: float) -> Answer:
 
 
 def settle(router: Router, key: str) -> None:
-    """Until the shard is served again (SD-27: 3 s); whether it is in time is another check's concern."""
+    """Until the shard is served (SD-27: 3 s), as it is not when it was just started; whether it is in time is another check's concern.
+
+    A read, so that nothing of unknown outcome is left of a 503.
+    """
     give_up = time.monotonic() + 4.0
     while router.get(key).status == 503 and time.monotonic() < give_up:
         time.sleep(0.05)

@@ -21,6 +21,8 @@ def join(router: Router, fleet: Fleet) -> str:
     """SD-12: the next spare shard joins; its id."""
     name, shard = fleet.spares.pop(0)
     answer = ask_to_join(router, name, shard.url)
+    if answer.status == 422:  # as to a shard that does not answer in time, which a stalled machine can cause
+        router.too_slow(answer, expected="202", got=answer.line, why="It can be reached.")
     router.expect(answer, 202, "It can be reached, and nothing moves.")
     fleet.shards.companions[name] = shard
     return name

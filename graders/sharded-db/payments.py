@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from fleet import settle
 from vocabulary import Router, encoded, shown, version_of
 
 from labrunner.checks import Answer, Client, Unanswered, exceeded, fail, note_recovery
@@ -48,10 +49,8 @@ class Bank:
         self._balances = dict.fromkeys(accounts, balance)
         self._versions: dict[str, int] = {}
         for key in accounts:
+            settle(router, key)
             answer = router.put(key, {"balance": balance})
-            while answer.status == 503 and answer.answered - answer.sent < router.patience + 1.0:
-                time.sleep(0.05)  # shards of the check's own were started just now
-                answer = router.put(key, {"balance": balance})
             if answer.status != 200:
                 router.expect(answer, 201, "An account is put.")
             self._versions[key] = version_of(answer, "An account is put.")

@@ -227,7 +227,7 @@ def test_durable(services: Services, companions: Companions, rng: random.Random)
 
 def test_few_connections(services: Services, companions: Companions, rng: random.Random) -> None:
     """SD-1: however many ask at once, and however far away the shard is, it has at most 30 connections."""
-    fleet = Fleet(services, companions, rng, 1, timeout_ms=PATIENT_MS, behind_proxy=True)
+    fleet = Fleet(services, companions, rng, 1, timeout_ms=PATIENT_MS, proxied=1)
     router = fleet.start()
     (shard,) = fleet.shards.companions.values()
     key = router.new_key()
@@ -250,7 +250,7 @@ def test_few_connections(services: Services, companions: Companions, rng: random
 
 def test_graceful_stop(services: Services, companions: Companions, rng: random.Random) -> None:
     """C-6: after SIGTERM it finishes what is in flight, and exits with 0, in time."""
-    fleet = Fleet(services, companions, rng, 1, timeout_ms=PATIENT_MS, behind_proxy=True)
+    fleet = Fleet(services, companions, rng, 1, timeout_ms=PATIENT_MS, proxied=1)
     router = fleet.start()
     (shard,) = fleet.shards.companions.values()
     router.store(router.new_key(), 0)

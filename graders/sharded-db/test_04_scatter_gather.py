@@ -63,7 +63,7 @@ def told_keys(answer: Answer, name: str) -> list[str]:
 
 def test_parallel(services: Services, companions: Companions, rng: random.Random) -> None:
     """SD-20: with each shard slow, a batch over three takes about as long as one of as many keys on one."""
-    fleet = Fleet(services, companions, rng, 3, timeout_ms=10_000, behind_proxy=True)
+    fleet = Fleet(services, companions, rng, 3, timeout_ms=10_000, proxied=3)
     router = fleet.start()
     by_shard = keys_by_shard(router, 9)
     over_all = [key for keys in by_shard.values() for key in keys[:3]]

@@ -69,7 +69,7 @@ def must_list(router: Router, wanted: list[str]) -> None:
 
 def test_refused(services: Services, companions: Companions, rng: random.Random) -> None:
     """SD-12, SD-13: an id that is known, a place where nobody is, a second move."""
-    fleet = Fleet(services, companions, rng, 1, spares=2, behind_proxy=True)
+    fleet = Fleet(services, companions, rng, 1, spares=2, proxied=1)
     router = fleet.start()
     router.fill(router.new_keys(100))
     (known,) = fleet.shards
@@ -89,7 +89,7 @@ def test_refused(services: Services, companions: Companions, rng: random.Random)
 
 def test_served_amid(services: Services, companions: Companions, rng: random.Random) -> None:
     """SD-18, SD-28: clients read and write throughout; nobody is refused, nothing is lost or doubled."""
-    fleet = Fleet(services, companions, rng, 1, spares=1, behind_proxy=True)
+    fleet = Fleet(services, companions, rng, 1, spares=1, proxied=1)
     router = fleet.start()
     versions = router.fill(router.new_keys(RECORDS))
     fleet.spares[0][1].delayed(SLOW_MS)
@@ -117,7 +117,7 @@ def must_be_one_each(router: Router) -> None:
 
 def test_no_resurrection(services: Services, companions: Companions, rng: random.Random) -> None:
     """SD-16, SD-28: every record is deleted while they move; none is there afterwards, and versions go on."""
-    fleet = Fleet(services, companions, rng, 1, spares=1, behind_proxy=True)
+    fleet = Fleet(services, companions, rng, 1, spares=1, proxied=1)
     router = fleet.start()
     keys = router.new_keys(300)
     router.fill(keys)
@@ -199,7 +199,7 @@ class Scanner:
 
 def test_scan_amid(services: Services, companions: Companions, rng: random.Random) -> None:
     """SD-21, SD-28: scans that begin before, amid and after a move; a cursor outlives it, and the router."""
-    fleet = Fleet(services, companions, rng, 1, spares=1, behind_proxy=True)
+    fleet = Fleet(services, companions, rng, 1, spares=1, proxied=1)
     router = fleet.start()
     prefix = router.new_key("scan")
     stable = router.fill([f"{prefix}{number}" for number in range(300)])

@@ -64,11 +64,12 @@ def test_refused(services: Services, companions: Companions, rng: random.Random)
 
 def test_killed_amid(services: Services, companions: Companions, rng: random.Random) -> None:
     """SD-29: the router is killed amid a move, at moments that the seed chose; after its starts it completes it."""
-    fleet = Fleet(services, companions, rng, 2, behind_proxy=True)
+    fleet = Fleet(services, companions, rng, 2, proxied=1)
     router = fleet.start()
     versions = router.fill(router.new_keys(250))
     before = merged(fleet.shards.rows())
-    victim, other = rng.sample(list(fleet.shards), 2)
+    (other,) = fleet.proxied
+    (victim,) = set(fleet.shards) - {other}
     back = time.monotonic()
     with fleet.shard(other).delayed(SLOW_MS):
         leave(router, victim)
@@ -84,11 +85,12 @@ def test_killed_amid(services: Services, companions: Companions, rng: random.Ran
 
 def test_halted(services: Services, companions: Companions, rng: random.Random) -> None:
     """SD-28: the shard to which records move is paused amid the move, which waits, loses nothing, and ends afterwards."""
-    fleet = Fleet(services, companions, rng, 2, timeout_ms=1000, behind_proxy=True)
+    fleet = Fleet(services, companions, rng, 2, timeout_ms=1000, proxied=1)
     router = fleet.start()
     versions = router.fill(router.new_keys(250))
     before = merged(fleet.shards.rows())
-    victim, other = rng.sample(list(fleet.shards), 2)
+    (victim,) = fleet.proxied
+    (other,) = set(fleet.shards) - {victim}
     slowness = fleet.shard(victim).delayed(10)  # so that the pause comes before the end
     leave(router, victim)
     with fleet.shard(other).paused():

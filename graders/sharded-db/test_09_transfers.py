@@ -143,7 +143,7 @@ def must_not_overdraw(router: Router, accounts: list[str]) -> None:
 
 def test_shard_kills(services: Services, companions: Companions, rng: random.Random) -> None:
     """SD-32, SD-33: while transfers run, shards are killed and paused; 10 s after the last fault the sum is what it was."""
-    fleet = Fleet(services, companions, rng, 2, timeout_ms=PROMPT_MS, behind_proxy=True)
+    fleet = Fleet(services, companions, rng, 2, timeout_ms=PROMPT_MS)
     router = fleet.start()
     bank = opened(router)
     back = time.monotonic()
@@ -160,7 +160,7 @@ def test_shard_kills(services: Services, companions: Companions, rng: random.Ran
 
 def test_router_kills(services: Services, companions: Companions, rng: random.Random) -> None:
     """SD-32, SD-33: while transfers run, the router is killed; 10 s after its last start nothing is in doubt."""
-    fleet = Fleet(services, companions, rng, 2, timeout_ms=PROMPT_MS, behind_proxy=True)
+    fleet = Fleet(services, companions, rng, 2, timeout_ms=PROMPT_MS, proxied=2)
     router = fleet.start()
     bank = opened(router)
     slowness = [shard.delayed(SLOW_MS) for shard in fleet.shards.companions.values()]

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 CLIENTS = 8
 PAUSE_SECONDS = 0.016
-"""The longest that a client waits between two requests."""
 AGAIN_SECONDS = 0.15
 """A client waits so long after a 503 or a lost answer. Each unknown outcome may be anywhere in the order that is searched:
 with hundreds of them on one key nothing can be proved."""
@@ -36,6 +35,7 @@ class Traffic:
         router: whom they ask.
         keys: nobody has used them before.
         is_hurt: whether an answer may be lost (C-16): the router or a shard fails meanwhile.
+        pause: the longest that a client waits between two requests, in seconds.
 
     Attributes:
         history: what was asked and answered, key by key.
@@ -43,13 +43,14 @@ class Traffic:
         refused: the 503.
     """
 
-    def __init__(self, router: Router, keys: list[str], *, is_hurt: bool = False) -> None:
+    def __init__(self, router: Router, keys: list[str], *, is_hurt: bool = False, pause: float = PAUSE_SECONDS) -> None:
         self.router = router
         self.keys = keys
         self.history: list[Operation] = []
         self.answers: list[Answer | None] = []
         self.refused: list[Answer] = []
         self._is_hurt = is_hurt
+        self._pause = pause
         self._lock = threading.Lock()
         self._is_over = threading.Event()
         self._is_open = threading.Event()
@@ -95,7 +96,7 @@ class Traffic:
                 count += 1
                 self._is_open.wait()
                 self._act(client, number, f"{number}.{count}", rng, seen)
-                time.sleep(rng.random() * PAUSE_SECONDS)
+                time.sleep(rng.random() * self._pause)
         except BaseException as fault:  # noqa: BLE001 - raised again where the block ends
             self._faults.append(fault)
         finally:
@@ -138,6 +139,8 @@ class Traffic:
         if version:
             seen[key] = version
         self._note(key, number, answer, Put(_canonical(value), status, version, expected, if_absent))
+        if version and not self._is_over.is_set():
+            self._get(client, number, key, seen)  # at once: who reads another thing now was lied to by a cache
 
     def _delete(self, client: Client, number: int, key: str, expected: int | None) -> None:
         fields = {} if expected is None else if_match(expected)

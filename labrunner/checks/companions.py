@@ -63,14 +63,21 @@ class Companions:
         return self.start_together(name, 1, settings=settings, behind_proxy=behind_proxy)[0]
 
     def start_together(
-        self, name: str, count: int, *, settings: Mapping[str, Any] | None = None, behind_proxy: bool = False
+        self, name: str, count: int, *, settings: Mapping[str, Any] | None = None, behind_proxy: bool | int = False
     ) -> list[Companion]:
-        """Several of one sort, started side by side; see `start`."""
+        """Several of one sort, started side by side; see `start`.
+
+        Args:
+            name: as there.
+            count: how many.
+            settings: as there, of each.
+            behind_proxy: as there; a number means the first so many of them. A proxy is a process more.
+        """
         arguments = {
             "name": name,
             "count": count,
             "settings": dict(settings or {}),
-            "behind_proxy": behind_proxy,
+            "proxies": count if behind_proxy is True else int(behind_proxy),
         }
         return [Companion(self._bench, told) for told in _aside(self._bench, "companion", arguments)["started"]]
 

@@ -9,6 +9,7 @@ import base64
 import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from labrunner.faults.fault import LONGEST, Cut, Delay, HalfOpen, Lost, Pause
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from labrunner.faults.fault import Fault
     from labrunner.grading.session import Session
-    from labrunner.ports.companion import Companion
+    from labrunner.ports.companion import Companion, CompanionKind
     from labrunner.ports.runtime import Service
 
 LONGEST_STOP = 60.0
@@ -59,12 +60,14 @@ class OwnServices:
             case "start":
                 envs = arguments["envs"]
                 self._refuse_beyond(MOST_SERVICES, len(self.services) + len(envs), "services")
-                return {"started": self._all(envs, lambda env, name: self._service(env, name, arguments))}
+                return {"started": self._all(envs, self._prefix, lambda env, name: self._service(env, name, arguments))}
             case "companion":
                 count = arguments["count"]
                 self._refuse_beyond(MOST_COMPANIONS, len(self._companions) + count, "companions")
-                kinds = [arguments["name"]] * count
-                return {"started": self._all(kinds, lambda kind, name: self._companion(kind, name, arguments))}
+                kind = self._session.kind(arguments["name"], arguments["settings"])
+                are_proxied = [number < arguments["proxies"] for number in range(count)]
+                start = partial(self._companion, kind)
+                return {"started": self._all(are_proxied, arguments["name"], start)}
             case "control":
                 return {"answer": self._control(arguments)}
             case _:
@@ -80,12 +83,12 @@ class OwnServices:
         if wanted > most:
             raise LookupError(f"a check may start {most} {what}, not more")
 
-    def _all(self, wanted: Sequence[Started], start: Callable[[Started, str], Told]) -> list[Told]:
+    def _all(self, wanted: Sequence[Started], called: str, start: Callable[[Started, str], Told]) -> list[Told]:
         """Start them side by side; the first fault is told when all are through."""
         names = []
-        for one in wanted:
+        for _ in wanted:
             self._count += 1
-            names.append(f"{one if isinstance(one, str) else self._prefix}-{self._count}")
+            names.append(f"{called}-{self._count}")
         if len(wanted) == 1:
             return [start(wanted[0], names[0])]
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -105,14 +108,13 @@ class OwnServices:
         host, port = proxy.client_address
         return {"name": name, "url": f"http://{host}:{port}", **ready}
 
-    def _companion(self, kind_name: str, name: str, arguments: Mapping[str, Any]) -> Told:
-        kind = self._session.kind(kind_name, arguments["settings"])
+    def _companion(self, kind: CompanionKind, is_proxied: bool, name: str) -> Told:
         companion = self._session.runtime.companion(kind, name=name)
         self._companions[name] = companion
         self._patients[name] = Patient(companion)
         companion.wait_ready()
         known_by = companion
-        if arguments["behind_proxy"]:
+        if is_proxied:
             known_by = self._session.proxy(companion, kind, f"{name}-proxy")
             self._patients[name] = Patient(companion, known_by)
             known_by.wait_ready()

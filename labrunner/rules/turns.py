@@ -32,6 +32,9 @@ def tenth(
     """A tenth of `names`, rounded up; see `turns`.
 
     Args:
+        names: to choose from.
+        commit: the hash, or any other text.
+        salt: makes another choice for another purpose.
         brings: one of them, and others that come along with it, which count too. The first in turn comes whatever it brings, so
             that each has its turn; after it, who would bring too many is passed over.
     """
