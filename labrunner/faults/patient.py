@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 CONFIRMING_SECONDS = 0.1
 """So long must what is cut off be silent before that is believed."""
-PATIENCE = 0.25
-"""Seconds for one round trip while a target's return is waited for: one that was lost is asked for again."""
+PATIENCE, MOST_PATIENCE = 0.25, 4.0
+"""Seconds for one round trip while a target's return is waited for: one that was lost is asked for again. Each time they are twice as
+many, up to the second: on a busy machine nobody answers in a quarter of a second, and who is asked anew is busier still."""
 PAUSE_SECONDS = 0.005
 
 
@@ -123,11 +124,15 @@ class Patient:
 
     def wait_back(self, within: float) -> float:
         """The moment when the runner itself has completed a round trip with it; raises like `heal`."""
-        give_up = time.monotonic() + within
-        while not self.answers(PATIENCE):
-            if time.monotonic() > give_up:
+        give_up, patience = time.monotonic() + within, PATIENCE
+        asked = time.monotonic()
+        while not self.answers(patience):
+            if (now := time.monotonic()) > give_up:
                 raise NotBack(self.target.name, within)
+            # A refusal comes at once, and says nothing of how long an answer takes.
+            patience = min(2 * patience, MOST_PATIENCE) if now - asked >= patience else patience
             time.sleep(PAUSE_SECONDS)
+            asked = time.monotonic()
         return time.monotonic()
 
     def _expire(self) -> None:

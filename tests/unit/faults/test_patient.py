@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,6 +104,19 @@ def test_a_fault_ends_by_itself_in_the_end() -> None:
     patient.heal(1.0)
     patient.suffer(Pause())
     patient.heal(1.0)
+
+
+class Slow(Target):
+    """Needs a second for each answer, as everybody does on a busy machine."""
+
+    def answers(self, timeout: float) -> bool:
+        time.sleep(min(timeout, 1.0))
+        return timeout >= 1.0
+
+
+def test_who_answers_slowly_is_back_too() -> None:
+    """It is asked more and more patiently."""
+    assert Patient(Slow()).heal(10.0) > 0
 
 
 def test_what_never_answers_again_is_not_back() -> None:
