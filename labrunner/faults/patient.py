@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from labrunner.faults.fault import Cut, Delay, Fault, HalfOpen, Pause
-from labrunner.ports.target import CannotBeDone
+from labrunner.ports.target import CannotBeDone, CannotTell
 
 if TYPE_CHECKING:
     from labrunner.ports.companion import Companion
@@ -22,7 +22,7 @@ many, up to the second: on a busy machine nobody answers in a quarter of a secon
 PAUSE_SECONDS = 0.005
 
 
-class NotBack(Exception):
+class NotBack(CannotTell):
     """A target was healed, but completes no round trip.
 
     Attributes:

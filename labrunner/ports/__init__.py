@@ -5,11 +5,12 @@ from labrunner.ports.load import LoadOrder, LoadTest
 from labrunner.ports.pipe import LoadBroken, Pipe
 from labrunner.ports.runtime import Exit, NotStarted, Runtime, Service, TimedService, Witness
 from labrunner.ports.suite import Bench, Suite, SuiteBroken
-from labrunner.ports.target import CannotBeDone, Target
+from labrunner.ports.target import CannotBeDone, CannotTell, Target
 
 __all__ = [
     "Bench",
     "CannotBeDone",
+    "CannotTell",
     "Companion",
     "CompanionKind",
     "Companions",

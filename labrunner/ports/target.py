@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 
+class CannotTell(Exception):
+    """The machine is so busy that nothing can be concluded about anybody: a try that meets it is undecided (C-24)."""
+
+
 class CannotBeDone(Exception):
     """This runtime cannot do that to this target: the check's author is told."""
 

@@ -61,6 +61,8 @@ class Context:
         """Ask the runner; satisfies `labrunner.checks.services.Bench`."""
         self.channel.send({"call": action, "arguments": dict(arguments)})
         told: dict[str, Any] = wire.decode(next(self.channel.lines()), dict)
+        if "undecided" in told:
+            raise Undecided(told["undecided"])
         if "error" in told:
             raise RuntimeError(f"the runner could not {action}: {told['error']}")
         return told

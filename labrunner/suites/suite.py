@@ -16,6 +16,7 @@ from labrunner.model.effort import Effort
 from labrunner.model.outcome import Attempt, Sight
 from labrunner.ports.runtime import NotStarted
 from labrunner.ports.suite import SuiteBroken
+from labrunner.ports.target import CannotTell
 from labrunner.rules import wire
 from labrunner.suites.channel import Channel
 from labrunner.suites.processes import LOADING_SECONDS, Child, next_line
@@ -172,6 +173,8 @@ class _Conversation:
             return self._bench.call(action, arguments)
         except NotStarted as refusal:
             return {"not_started": _told(refusal)}
+        except CannotTell as fault:
+            return {"undecided": str(fault)}
         except Exception as fault:  # noqa: BLE001 - told to the check, which then is errored with this text
             return {"error": f"{type(fault).__name__}: {fault}"}
 

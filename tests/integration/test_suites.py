@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from labrunner.faults.patient import NotBack
 from labrunner.model.outcome import Attempt, Failure, Sight
 from labrunner.model.result import Startup
 from labrunner.model.status import Reason
@@ -245,6 +246,16 @@ def test_an_own_service_that_does_not_start_is_the_solutions(
     attempt = _run(suite, "starts", bench=Bench(answer))
     assert (attempt.sight, attempt.reason) == (sight, Reason.NOT_READY)
     assert attempt.failure == Failure("ready", "not ready", "", log=("a line",))
+
+
+def test_a_companion_that_does_not_come_back_decides_nothing(suite: PytestSuite) -> None:
+    """The machine is too busy to tell anything of anybody (C-24)."""
+
+    def answer(action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        raise NotBack("redis-1", 20.0)
+
+    attempt = _run(suite, "starts", bench=Bench(answer))
+    assert (attempt.sight, attempt.note) == (Sight.UNDECIDED, "'redis-1' was healed, but answered nothing for 20 s")
 
 
 def test_what_the_runner_cannot_do_is_not_the_learners(suite: PytestSuite) -> None:
