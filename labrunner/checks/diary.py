@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 
@@ -16,7 +17,8 @@ class Diary:
         margin: the largest share of an allowed time that was used up.
         histories: how many histories an oracle searched.
         unknown: on how many of them it gave up.
-        answering: seconds spent waiting for the service's answers, or for it or a companion to start or stop.
+        answering: seconds spent waiting for the service's answers, or for it or a companion to start or stop; what several threads
+            waited for at one time, or beside a declared wait, counts once.
         recovery: seconds, the longest that the service took to serve again after a fault; None when there was none.
         review: what a person should look at; it changes no verdict.
     """
@@ -30,12 +32,24 @@ class Diary:
     recovery: float | None = None
     review: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _spans: list[tuple[float, float]] = field(default_factory=list)
+
+    def _spend(self, seconds: float) -> None:
+        """The last so many seconds. What is noted comes in the order of its ends, so only the last spans can overlap it."""
+        ended = time.monotonic()
+        began = ended - seconds
+        self.answering += seconds
+        while self._spans and self._spans[-1][1] > began:
+            before, until = self._spans.pop()
+            self.answering -= until - max(before, began)
+            began = min(before, began)
+        self._spans.append((began, ended))
 
     def note_exchange(self, seconds: float) -> None:
         """A request was sent, and took that long."""
         with self._lock:
             self.exchanges += 1
-            self.answering += seconds
+            self._spend(seconds)
 
     def note_requests(self, count: int) -> None:
         """So many requests were sent for this check by somebody else: the load generator."""
@@ -45,13 +59,15 @@ class Diary:
     def note_wait(self, seconds: float) -> None:
         """The check waited on purpose."""
         with self._lock:
+            self._spend(seconds)
             self.waited += seconds
+            self.answering -= seconds
 
     def note_service(self, seconds: float) -> None:
         """The check waited for a service to start or stop; that it did is evidence too."""
         with self._lock:
             self.exchanges += 1
-            self.answering += seconds
+            self._spend(seconds)
 
     def note_deadline(self, observed: float, allowed: float) -> None:
         """Something took `observed` of the `allowed` seconds; `lab validate` shows how close correct solutions come."""
@@ -67,7 +83,7 @@ class Diary:
     def note_aside(self, seconds: float) -> None:
         """The check waited for a companion, which is no evidence of the service's behaviour."""
         with self._lock:
-            self.answering += seconds
+            self._spend(seconds)
 
     def note_recovery(self, seconds: float) -> None:
         """After a fault the service served again, so many seconds later."""
