@@ -122,9 +122,7 @@ class Shard:
         )
         if not self._has_schema:
             try:
-                async with connection.transaction():
-                    await connection.execute("SELECT pg_advisory_xact_lock(1)")
-                    await connection.execute(SCHEMA)
+                await _make_schema(connection)
             except BaseException:
                 connection.terminate()
                 raise
@@ -151,3 +149,11 @@ class Shard:
         for connection in self._idle:
             connection.terminate()
         self._idle.clear()
+
+
+async def _make_schema(connection: Connection) -> None:
+    """Once. CREATE INDEX waits for whoever writes the table, so also for the prepared transactions that a router left."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(1)")
+        if await connection.fetchval("SELECT to_regclass('public.arrived') IS NULL"):
+            await connection.execute(SCHEMA)
