@@ -1,4 +1,4 @@
-// An accepted solution in another style: Fastify, pools of pg, functions in the shards that know themselves what is theirs.
+// An accepted solution in another style: Fastify, pools of pg, and functions in the shards, which know what is theirs.
 
 import Fastify from "fastify";
 import * as asking from "./asking.js";

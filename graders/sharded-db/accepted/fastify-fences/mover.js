@@ -1,5 +1,5 @@
-// Slots move a few at a time. A copy counts for nothing until the giver, in one transaction, forgets its records and notes
-// that the slot is gone: that is the move, wherever the router dies.
+// Slots move a few at a time. A copy counts for nothing until the giver, in one transaction, forgets its records and
+// notes that the slot is gone: that is the move, wherever the router dies.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { Unavailable } from "./asking.js";
@@ -37,7 +37,7 @@ async function step(topology, transfers) {
   topology.end();
 }
 
-/** All of them at once, but for those that went before: in a step that this router, or the one before, heard nothing of. */
+/** All at once, but for those that went before: in a step that this router, or the one before, heard nothing of. */
 async function carry(view, from, to, slots) {
   const until = performance.now() + LONGEST_MS;
   await from.use(async (here) => {

@@ -87,7 +87,7 @@ export class Shard {
     }
   }
 
-  /** CREATE INDEX waits for whoever writes, also for transactions that a router left prepared: so it is not tried twice. */
+  /** Once: CREATE INDEX waits for whoever writes, also for transactions that a router left prepared. */
   async #makeSchema(ask) {
     if (this.#hasSchema) return;
     await ask("BEGIN");
@@ -133,7 +133,8 @@ export class Shard {
 
 /** 422 unless there is a shard. */
 export async function mustBeReached(dsn) {
-  const client = new pg.Client({ connectionString: dsn, connectionTimeoutMillis: CONNECT_MS, query_timeout: CONNECT_MS });
+  const limits = { connectionTimeoutMillis: CONNECT_MS, query_timeout: CONNECT_MS };
+  const client = new pg.Client({ connectionString: dsn, ...limits });
   client.on("error", () => {});
   try {
     await client.connect();

@@ -70,7 +70,8 @@ export class Topology {
   constructor(folder, first, patience) {
     this.#file = join(folder, "topology.json");
     this.#patience = patience;
-    const kept = existsSync(this.#file) ? JSON.parse(readFileSync(this.#file, "utf8")) : { now: first, then: null, moved: 0 };
+    const isFirst = !existsSync(this.#file);
+    const kept = isFirst ? { now: first, then: null, moved: 0 } : JSON.parse(readFileSync(this.#file, "utf8"));
     const shards = new Map();
     for (const [id, dsn] of Object.entries({ ...kept.now, ...kept.then })) shards.set(id, new Shard(id, dsn, patience));
     const part = (dsns) => new Map(Object.keys(dsns).map((id) => [id, shards.get(id)]));

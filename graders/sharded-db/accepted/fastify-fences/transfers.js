@@ -1,6 +1,6 @@
-// Transfers by two-phase commit. What becomes of one is written once, in the table of verdicts of one of its shards: the
-// router writes "commit" when both sides are prepared, whoever finds a transaction that nobody works on writes "roll back",
-// and the first word stands.
+// Transfers by two-phase commit. What becomes of one is written once, in the table of verdicts of one of its shards. The
+// router writes "commit" when both sides are prepared, whoever finds a transaction that nobody works on writes "roll
+// back", and the first word stands.
 
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -78,7 +78,7 @@ export class Transfers {
     }
   }
 
-  // --- what a router, or a shard, left behind ---------------------------------------------------------------------------
+  // --- what a router, or a shard, left behind ----------------------------------------------------------------------
 
   /** For ever: what nobody works on is ended. */
   async keepResolving() {

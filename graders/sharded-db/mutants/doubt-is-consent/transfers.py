@@ -70,10 +70,16 @@ class Transfers:
                 for key in sorted(homes, key=lambda key: homes[key].name):
                     connections[key] = uses.enter_context(homes[key].use(deadline))
                     connections[key].execute("BEGIN")
-                _change(connections, source, target, amount)
-                connections[source].execute("INSERT INTO public.decisions VALUES (%s)", (name,))
-                for key in (target, source):
-                    connections[key].execute(f"PREPARE TRANSACTION '{name}'")
+                for key in sorted(connections):
+                    records.lock(connections[key], key)
+                _add(connections[source], source, -amount)
+                connections[source].execute(f"PREPARE TRANSACTION '{name}'")
+                try:
+                    _add(connections[target], target, amount)
+                except Refusal:
+                    _end(connections[source], decider, "ROLLBACK", name)
+                    raise
+                connections[target].execute(f"PREPARE TRANSACTION '{name}'")
                 for key, shard in ((source, decider), (target, other)):
                     _end(connections[key], shard, "COMMIT", name)
         finally:
@@ -123,6 +129,16 @@ def _change(connections: Mapping[str, Connection], source: str, target: str, amo
     balances[target] += amount
     for key, connection in connections.items():
         records.update(connection, there[key], {**there[key].value, "balance": balances[key]})
+
+
+def _add(connection: Connection, key: str, amount: int) -> None:
+    """Change one balance."""
+    record = records.read(connection, key)
+    if record is None:
+        raise Refusal(404, "a record is absent")
+    if (balance := _balance(record) + amount) < 0:
+        raise Refusal(409, "the balance would fall below 0")
+    records.update(connection, record, {**record.value, "balance": balance})
 
 
 def _balance(record: Record) -> int:
