@@ -71,7 +71,7 @@ class Moves:
             source = view.old[name]
             for page in _pages(source):
                 strays = [(view.home(key).name, key) for key in page if view.home(key) is not source]
-                for target, group in groupby(sorted(strays), lambda stray: stray[0]):
+                for target, group in groupby(sorted(strays, reverse=True), lambda stray: stray[0]):
                     self._carry_all(view, source, view.new[target], [key for _, key in group])
                 self._topology.keep(view)
 
