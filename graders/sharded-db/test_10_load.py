@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labrunner.checks import Load, Record, fail, note_history, undecided
-from labrunner.rules.linear import Operation, Read, Verdict, Write, judge, register, timeline
+from labrunner.checks.linear import Operation, Read, Verdict, Write, judge, register, timeline
 
 ABSENT, DELETES = 0, -1
 """As `load.py` writes them, which the checks cannot import: it brings Locust with it."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 from vocabulary import IF_ABSENT, JSON, Router, encoded, if_match, items_of, member, record
 
 from labrunner.checks import Answer, Client, Unanswered, fail, note_deadline, note_history, undecided
-from labrunner.rules.linear import ABSENT, RECORD, Delete, Get, Operation, Put, Verdict, judge, timeline
+from labrunner.checks.linear import ABSENT, RECORD, Delete, Get, Operation, Put, Verdict, judge, timeline
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from labrunner.rules.linear import Action
+    from labrunner.checks.linear import Action
 
 CLIENTS = 8
 PAUSE_SECONDS = 0.016
