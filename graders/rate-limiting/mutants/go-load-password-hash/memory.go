@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	rounds     = 5000
+	rounds     = 12000
 	sweepEvery = 500 * time.Millisecond
 	batch      = 1000 // so many pairs are looked at before other requests have their turn
 )
