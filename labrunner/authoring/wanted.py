@@ -99,9 +99,7 @@ class Wanted:
         if case.kind is CaseKind.SCAFFOLD:
             return tuple(check.id for check in lab.checks)  # none of them gets as far as being measured
         functional = [check.id for check in lab.checks if not is_load(check.id)]
-        if case.kind is not CaseKind.MUTANT:
-            return self._ordered(lab, set(functional))
-        if self.mode is not Mode.QUICK:
+        if case.kind is not CaseKind.MUTANT or self.mode is not Mode.QUICK:
             return self._ordered(lab, set(functional))
         # What may fail it, and may not, would prove nothing.
         named = with_needs(lab.checks, (check for check in case.breaks if not is_load(check)))

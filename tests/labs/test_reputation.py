@@ -5,11 +5,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import h11
@@ -17,8 +14,8 @@ import pytest
 
 from labrunner.catalog.packs import Catalog
 from labrunner.catalog.rulebook import rules
+from tests.labs.reputation import ROOT, SERVERS, alone, judged, servers_up
 
-ROOT = Path(__file__).parents[2]
 JUDGED = ("respond", "routing", "headers", "bodies", "keep-alive", "chunked", "bad-requests", "concurrency")
 NODE = {
     "routing/unknown-method",
@@ -51,8 +48,6 @@ WORDS_OF_NGINX = (
     "it says that it is 'nginx', in the field Server",
     "it refuses a malformed request in the very bytes of nginx",
 )
-HANGS = 600.0
-"""Seconds; against a hang, not a promise of speed."""
 
 
 def _pack(folder: Path) -> Path:
@@ -72,7 +67,7 @@ def test_known_servers_are_judged_as_their_reputation_says(
     name: str, exceptions: set[str], review: tuple[str, ...], tmp_path: Path
 ) -> None:
     """Each passes every check of the protocol but those that a decision record explains; whose words it has is noted."""
-    solution = Path(shutil.copytree(ROOT / "tests" / "reputation" / name, tmp_path / "solution"))
+    solution = Path(shutil.copytree(SERVERS / name, tmp_path / "solution"))
     if name == "h11":
         # Its own files, so that nothing has to be installed: what is judged is the parser that the tests have, too.
         shutil.copytree(Path(h11.__file__).parent, solution / "h11", ignore=shutil.ignore_patterns("__pycache__"))
@@ -84,9 +79,8 @@ def test_known_servers_are_judged_as_their_reputation_says(
 @pytest.mark.exhaustive
 def test_nginx_is_judged_as_its_reputation_says(tmp_path: Path) -> None:
     """The same, of a server that has to be installed; no failure of a check hides another one."""
-    up = subprocess.run([ROOT / "scripts" / "servers-up"], capture_output=True, text=True, check=False)
-    assert up.returncode == 0, up.stderr
-    solution = Path(shutil.copytree(ROOT / "tests" / "reputation" / "nginx-http", tmp_path / "solution"))
+    servers_up()
+    solution = Path(shutil.copytree(SERVERS / "nginx-http", tmp_path / "solution"))
     failed, told = _judged(solution, _alone(_pack(tmp_path / "pack")))
     assert failed - WITH_FILES == NGINX
     assert told == WORDS_OF_NGINX
@@ -104,9 +98,7 @@ def test_each_exception_of_nginx_has_its_sentence() -> None:
 def _alone(pack: Path) -> Path:
     """Without the load, and no check needs another one."""
     manifest = pack / "labs" / "reputation" / "lab.toml"
-    text = re.sub(r"\n\[load\]\n.*?(?=\n\[\[stages\]\])", "", manifest.read_text(), count=1, flags=re.DOTALL)
-    text = text[: text.index('\n[[stages]]\nslug = "load"')]
-    manifest.write_text(re.sub(r"\nneeds = \[.*?\]", "", text, flags=re.DOTALL))
+    manifest.write_text(alone(manifest.read_text()))
     for path in (pack / "graders" / "reputation").glob("*load.py"):
         path.unlink()
     return pack
@@ -114,12 +106,7 @@ def _alone(pack: Path) -> Path:
 
 def _judged(solution: Path, pack: Path) -> tuple[set[str], tuple[str, ...]]:
     """The checks of the protocol that it fails, and what was noted of its words."""
-    result = solution.parent / "result.json"
-    argv = [sys.executable, "-m", "labrunner", "test", "--all", "--runtime", "process", "--seed", "reputation",
-            "--pack", str(pack), "--report", f"json={result}"]  # fmt: skip
-    done = subprocess.run(argv, cwd=solution, capture_output=True, text=True, timeout=HANGS, check=False)
-    assert result.exists(), done.stdout + done.stderr
-    told = json.loads(result.read_bytes())
+    told = judged(solution, pack)
     failed = {
         check["id"]
         for check in told["checks"]

@@ -87,6 +87,16 @@ def authority() -> str:
     return urlsplit(os.environ["ORIGIN_URL"]).netloc
 
 
+def filled(template: str, **told: str) -> Path:
+    """A configuration with what is between `@` put in, written where the cache may write."""
+    text = Path(template).read_text()
+    for name, value in told.items():
+        text = text.replace(f"@{name}@", value)
+    written = data() / template
+    written.write_text(text)
+    return written
+
+
 def with_age(answer: Message) -> Message:
     """CA-12: the larger of what `Age` says and what `Date` says."""
     try:

@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from adapter import Asked, Box, Fields, Message, authority, data, run
+from adapter import Asked, Box, Fields, Message, authority, data, filled, run
 
 WORDS = {b"HIT": b"hit", b"UPDATING": b"hit", b"EXPIRED": b"stale", b"REVALIDATED": b"stale", b"STALE": b"stale",
          b"BYPASS": b"request"}  # fmt: skip
@@ -54,13 +54,9 @@ class Nginx(Box):
 
     def argv(self, front: Path, back: Path) -> list[str]:
         """In the foreground, one worker, with its files below DATA_DIR."""
-        text = Path("lab.conf").read_text()
-        told = {"FRONT": str(front), "BACK": str(back), "AUTHORITY": authority(), "DATA": str(data()),
-                "TIMEOUT": os.environ.get("ORIGIN_TIMEOUT_MS", "2000") + "ms"}  # fmt: skip
-        for name, value in told.items():
-            text = text.replace(f"@{name}@", value)
-        written = data() / "lab.conf"
-        written.write_text(text)
+        timeout = os.environ.get("ORIGIN_TIMEOUT_MS", "2000") + "ms"
+        written = filled("lab.conf", FRONT=str(front), BACK=str(back), AUTHORITY=authority(), DATA=str(data()),
+                         TIMEOUT=timeout)  # fmt: skip
         return ["nginx", "-p", str(data()), "-e", "stderr", "-c", str(written)]
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from adapter import Asked, Box, Fields, Message, authority, data, run
+from adapter import Asked, Box, Fields, Message, authority, data, filled, run
 
 SAFE = {b"GET", b"HEAD", b"OPTIONS", b"TRACE"}
 
@@ -37,11 +37,7 @@ class Varnish(Box):
     def argv(self, front: Path, back: Path) -> list[str]:
         """In the foreground, without a management port, with its files below DATA_DIR."""
         seconds = int(os.environ.get("ORIGIN_TIMEOUT_MS", "2000")) / 1000
-        text = Path("lab.vcl").read_text()
-        for name, value in (("BACK", str(back)), ("AUTHORITY", authority()), ("SECONDS", f"{seconds}s")):
-            text = text.replace(f"@{name}@", value)
-        written = data() / "lab.vcl"
-        written.write_text(text)
+        written = filled("lab.vcl", BACK=str(back), AUTHORITY=authority(), SECONDS=f"{seconds}s")
         told = {"default_ttl": "0", "default_grace": "0", "default_keep": "3600", "http_gzip_support": "off",
                 "http_range_support": "off", "shortlived": "0", "thread_pools": "1", "thread_pool_min": "50",
                 "vsl_space": "4m", "timeout_idle": "60",
