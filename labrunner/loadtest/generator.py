@@ -80,7 +80,7 @@ class Generator:
             p95=percentile(latencies, 0.95),
             over=sum(seconds > objective for seconds in latencies) / max(1, len(latencies)),
             requests=len(latencies),
-            lateness=percentile(told["lateness"], 0.99),
+            lateness=percentile(told["lateness"], 0.95),
             is_saturated=told["waiting"] < SATURATED * len(latencies),
             stall=told["stall"],
         )

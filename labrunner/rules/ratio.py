@@ -27,7 +27,7 @@ LEAST_ANSWERS = 200
 LEAST_TIMED = 40
 """Requests in one window of the open schedule: a 95th percentile of fewer says nothing."""
 LATENESS = 0.005
-"""Seconds; 99th percentile of how late the generator itself was, though it had nothing else to do."""
+"""Seconds; 95th percentile, as of the latencies, of how late the generator itself was, though it had nothing else to do."""
 STALL = 0.1
 """Seconds for which the generator was not scheduled at all."""
 OVER_ALLOWED = 0.05
@@ -75,7 +75,7 @@ class Timed:
         p50, p95: seconds from when a request was due to its answer.
         over: share of the requests that took longer than the objective.
         requests: how many.
-        lateness: seconds; 99th percentile over the requests for which a user was waiting.
+        lateness: seconds; 95th percentile over the requests for which a user was waiting.
         is_saturated: most requests were late because all users were waiting for answers.
     """
 
