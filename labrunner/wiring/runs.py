@@ -6,7 +6,6 @@ import contextlib
 import os
 import secrets
 import socket
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from labrunner.solution.places import cache_folder
 from labrunner.suites.suite import HANGING_SECONDS, PytestSuite
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from labrunner.companions.known import Known
@@ -172,10 +172,11 @@ class Running:
     environment: dict[str, str]
     service: Service
 
-    def wait(self) -> str:
-        """Wait for its end, which is told in words."""
+    def wait(self, enough: threading.Event) -> str | None:
+        """Wait for its end, which is told in words; None when there was `enough` before."""
         while (epitaph := self.service.epitaph()) is None:
-            time.sleep(0.1)
+            if enough.wait(0.1):
+                return None
         return epitaph
 
 

@@ -28,12 +28,12 @@ class Registry:
     Attributes:
         folder: blobs, whatever repository they were pushed to.
         manifests: type and content, by repository and by tag or digest.
-        pulled: repository and tag or digest of each manifest that was asked for.
+        pulled: the repository of each manifest and blob that was sent. (An engine that had an image once keeps its manifest.)
     """
 
     folder: Path
     manifests: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
-    pulled: list[tuple[str, str]] = field(default_factory=list)
+    pulled: list[str] = field(default_factory=list)
 
     def __enter__(self) -> str:
         """Serve; returns host and port."""
@@ -64,11 +64,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if key not in self.room.manifests:
                 return self._say(404)
             kind, content = self.room.manifests[key]
-            if self.command == "GET":
-                self.room.pulled.append(key)
+            self._note(found["name"])
             fields = {"Content-Type": kind, "Docker-Content-Digest": _digest(content)}
             return self._say(200, content, fields)
         if found := _BLOB.fullmatch(self.path):
+            self._note(found["name"])
             return self._blob(self.room.folder / found["digest"], found["digest"])
         return self._say(200 if self.path.rstrip("/") == "/v2" else 404)
 
@@ -123,6 +123,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             while left and (piece := self.rfile.read(min(left, _PIECE))):
                 target.write(piece)
                 left -= len(piece)
+
+    def _note(self, repository: str) -> None:
+        if self.command == "GET":
+            self.room.pulled.append(repository)
 
     def _blob(self, file: Path, digest: str) -> None:
         if not file.exists():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -32,3 +34,38 @@ def test_a_variable_of_the_lab_may_be_chosen(tmp_path: Path, monkeypatch: pytest
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert answer.status == 200
     assert session.environment["POLICIES"] == POLICIES
+
+
+SERVICE = """
+import http.server, os
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+http.server.HTTPServer(("", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+def test_a_reader_that_has_seen_enough_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`lab run | head`: when nobody reads the log any more the service is stopped, and nothing complains."""
+    monkeypatch.setenv("LAB_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "solution"
+    folder.mkdir()
+    (folder / "solution.toml").write_text('lab = "rate-limiting"\nlanguage = "python"\nrun = ["python", "main.py"]\n')
+    (folder / "main.py").write_text(SERVICE)
+    with contextlib.closing(Ports("127.0.0.1")) as ports:
+        url = f"http://127.0.0.1:{ports.reserve()}"
+        argv = [sys.executable, "-m", "labrunner", "run", "--runtime", "process", "--port", url.rpartition(":")[2]]
+        with subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+            assert command.stdout is not None
+            assert command.stderr is not None
+            while not command.stdout.readline().startswith(b"Ready at "):
+                pass
+            command.stdout.close()
+            urllib.request.urlopen(url, timeout=10).close()  # a line of log
+            assert command.wait(20) == 0
+            assert command.stderr.read() == b""
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(url, timeout=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -43,11 +44,17 @@ def command(port: int, beside: tuple[str, ...], runtime: str, seed: str | None, 
     from labrunner.ports.runtime import NotStarted
     from labrunner.wiring.runs import fresh_seed, running
 
+    nobody_reads = threading.Event()
+
+    def show(line: str) -> None:
+        try:
+            click.echo(f"| {line}")
+        except BrokenPipeError:  # in a thread, where nobody else would hear of it
+            nobody_reads.set()
+
     listen()
     try:
-        with running(
-            lab, solution, chosen or fresh_seed(), runtime, port, lambda line: click.echo(f"| {line}"), beside
-        ) as session:
+        with running(lab, solution, chosen or fresh_seed(), runtime, port, show, beside) as session:
             for name, value in session.environment.items():
                 click.echo(f"{name}={value}")
             click.secho(f"Ready at {session.url} (Ctrl-C ends it). In another terminal:", bold=True)
@@ -55,7 +62,10 @@ def command(port: int, beside: tuple[str, ...], runtime: str, seed: str | None, 
             for line in lab.service.try_lines:
                 shown = line.replace("$URL", session.url).replace("$HOST", str(where.hostname))
                 click.echo(f"  {shown.replace('$PORT', str(where.port))}")
-            click.echo(f"The service {session.wait()}.")
+            epitaph = session.wait(nobody_reads)
+            if epitaph is None:
+                raise BrokenPipeError
+            click.echo(f"The service {epitaph}.")
     except NotStarted as refusal:
         not_started(refusal.startup)
     return ExitCode.FAILED
