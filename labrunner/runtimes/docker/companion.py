@@ -85,7 +85,7 @@ class DockerCompanion(Tenant):
         life = Life(engine, run, plan, log, has_init=True)
         if token:
             try:
-                inner.connect(engine, life.container.id, slot.number, (name,))
+                inner.connect(life.container.id, slot.number, (name,))
                 published = life.container.published()
             except BaseException:
                 life.close()

@@ -102,7 +102,7 @@ class Forwarder:
         self._container = Container(engine, run, plan)
         self._container.start()
         try:
-            self._inner.connect(engine, self._container.id, place[0])
+            self._inner.connect(self._container.id, place[0])
             published = self._container.published()
         except BaseException:
             self._container.remove()

@@ -60,7 +60,7 @@ class DockerGenerator:
         self._container.start()
         try:
             for side in others:
-                side.inner.connect(engine, self._container.id, side.place())
+                side.inner.connect(self._container.id, side.place())
         except BaseException:
             self.close()
             raise

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import random
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ INNER_PREFIX = 25
 """126 hosts: every service and companion that 16 checks could start at once."""
 OUTER_PREFIX = 26
 TRIES = 30
+REMOVALS = 6
 _BRIDGE = "com.docker.network.bridge."
 INNER = {f"{_BRIDGE}inhibit_ipv4": "true"}
 OUTER = {
@@ -46,6 +48,7 @@ class Subnet:
 
     network: Network
     block: ipaddress.IPv4Network
+    engine: Engine
 
     @property
     def name(self) -> str:
@@ -60,22 +63,37 @@ class Subnet:
         """A place at that address, for a container that is created in the network."""
         return EndpointConfig(API, ipv4_address=self.host(number), aliases=list(aliases) or None)
 
-    def connect(self, engine: Engine, identity: str, number: int, aliases: tuple[str, ...] = ()) -> None:
+    def connect(self, identity: str, number: int, aliases: tuple[str, ...] = ()) -> None:
         """Give a container a leg here; the engine remembers neither address nor aliases of one that it had before."""
         with told():
-            engine.api.connect_container_to_network(
+            self.engine.api.connect_container_to_network(
                 identity, self.network.id, ipv4_address=self.host(number), aliases=list(aliases) or None
             )
 
-    def disconnect(self, engine: Engine, identity: str) -> None:
+    def disconnect(self, identity: str) -> None:
         """Take that leg away."""
         with told():
-            engine.api.disconnect_container_from_network(identity, self.network.id)
+            self.engine.api.disconnect_container_from_network(identity, self.network.id)
 
     def remove(self) -> None:
-        """Free it; it may be gone already."""
-        with told(), contextlib.suppress(docker.errors.NotFound):
-            self.network.remove()
+        """Free it; it may be gone already. A busy engine may hold endpoints of containers that it has removed."""
+        for attempt in range(REMOVALS):
+            with told(), contextlib.suppress(docker.errors.NotFound):
+                try:
+                    self.network.remove()
+                except docker.errors.APIError as fault:
+                    if "active endpoints" not in explanation(fault) or attempt == REMOVALS - 1:
+                        raise
+                    self._let_go()
+                else:
+                    return
+            time.sleep(0.1 * 2**attempt)
+
+    def _let_go(self) -> None:
+        """Of every endpoint, whosever it is: all that was started here is to be gone."""
+        for identity in self.engine.api.inspect_network(self.network.id)["Containers"]:
+            with contextlib.suppress(docker.errors.APIError):  # it may go by itself just now
+                self.engine.api.disconnect_container_from_network(identity, self.network.id, force=True)
 
 
 def inner(engine: Engine, run: Run) -> Subnet:
@@ -116,7 +134,7 @@ def _create(engine: Engine, run: Run, prefix: int, options: dict[str, str], *, i
         network.name = f"labrunner-{network.name}"
         with told():
             try:
-                return Subnet(network.create(), block)
+                return Subnet(network.create(), block, engine)
             except docker.errors.APIError as fault:
                 if "overlap" not in explanation(fault).lower():
                     raise

@@ -89,13 +89,13 @@ class Tenant:
         self._life.resume()
 
     def cut(self) -> None:
-        self._side.inner.disconnect(self._engine, self.container_id)
+        self._side.inner.disconnect(self.container_id)
         if self._is_connected():
             raise EnvironmentProblem(f"The Docker engine did not cut '{self.name}' off.", "See the engine's log.")
 
     def mend(self) -> None:
         if not self._is_connected():
-            self._side.inner.connect(self._engine, self.container_id, self._slot.number, (self.name,))
+            self._side.inner.connect(self.container_id, self._slot.number, (self.name,))
 
     def _is_connected(self) -> bool:
         return self._side.inner.name in self._life.container.inspect()["NetworkSettings"]["Networks"]
