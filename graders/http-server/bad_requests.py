@@ -53,6 +53,9 @@ ONE_CHUNK = b"5\r\nhello\r\n0\r\n\r\n"
 ENDLESS = b"hello\r\n0\r\n\r\n" + POISON + b"a" * (1_200_000)
 """More than 1 MiB of a huge chunk, so that a server that counts what arrives must have refused it, too. One whose numbers
 overflow sees a chunk of five bytes, the end of the body, and a request."""
+ENDED = b"0\r\n\r\n" + POISON
+"""A chunk's data; whoever takes the line with its size for data sees the last chunk, and a request."""
+KELVIN = "chun\u212aed".encode().decode("latin-1")
 HIDDEN = f"{len(POISON):x}\r\n".encode() + POISON + b"\r\n0\r\n\r\n"
 
 REQUEST_LINES = (
@@ -81,9 +84,7 @@ HOSTS = (
     Case("no Host", "3.2", get(host="")),
     Case("two equal Hosts", "3.2", get("Host: lab")),
     Case("two Hosts in other case", "3.2", get("hOST: other")),
-    Case(
-        "no Host in a request with a target in absolute-form", "3.2.2", get(host="", start="GET http://lab/ HTTP/1.1")
-    ),
+    Case("no Host in a request with a target in absolute-form", "3.2", get(host="", start="GET http://lab/ HTTP/1.1")),
 )
 FIELDS = (
     Case("a space before the colon", "5.1", get("X-A : 1")),
@@ -104,17 +105,17 @@ FIELDS = (
     Case("a bare LF as the end of one line", "2.2", b"GET / HTTP/1.1\r\nHost: lab\nX-A: 1\r\n\r\n", (400,), b"ok\n"),
 )
 LENGTHS = (
-    Case("a plus sign", "6.2", post("Content-Length: +5", body=b"hello")),
-    Case("a minus sign", "6.2", post("Content-Length: -5", body=b"hello")),
-    Case("minus zero", "6.2", post("Content-Length: -0")),
-    Case("hexadecimal", "6.2", post("Content-Length: 0x5", body=b"hello")),
-    Case("a fraction", "6.2", post("Content-Length: 5.0", body=b"hello")),
-    Case("an underscore", "6.2", post("Content-Length: 1_0", body=b"hello worl")),
-    Case("two numbers", "6.2", post("Content-Length: 5 5", body=b"hello")),
-    Case("an empty value", "6.2", post("Content-Length:")),
-    Case("letters", "6.2", post("Content-Length: five", body=b"hello")),
-    Case("digits beyond ASCII", "6.2", post("Content-Length: \u0665".encode().decode("latin-1"), body=b"hello")),
-    Case("a superscript digit", "6.2", post("Content-Length: \xb2", body=b"he")),
+    Case("a plus sign", "6.3", post("Content-Length: +5", body=b"hello")),
+    Case("a minus sign", "6.3", post("Content-Length: -5", body=b"hello")),
+    Case("minus zero", "6.3", post("Content-Length: -0")),
+    Case("hexadecimal", "6.3", post("Content-Length: 0x5", body=b"hello")),
+    Case("a fraction", "6.3", post("Content-Length: 5.0", body=b"hello")),
+    Case("an underscore", "6.3", post("Content-Length: 1_0", body=b"hello worl")),
+    Case("two numbers", "6.3", post("Content-Length: 5 5", body=b"hello")),
+    Case("an empty value", "6.3", post("Content-Length:")),
+    Case("letters", "6.3", post("Content-Length: five", body=b"hello")),
+    Case("digits beyond ASCII", "6.3", post("Content-Length: \u0665".encode().decode("latin-1"), body=b"hello")),
+    Case("a superscript digit", "6.3", post("Content-Length: \xb2", body=b"he")),
     Case("a list of different lengths", "6.3", post("Content-Length: 5, 6", body=b"hello")),
     Case("different lengths, the smaller first", "6.3",
          post("Content-Length: 0", f"Content-Length: {len(POISON)}", body=POISON)),
@@ -123,7 +124,9 @@ LENGTHS = (
     Case("equal lengths in two lines", "6.3",
          post("Content-Length: 5", "Content-Length: 5", body=b"hello"), (400,), b"hello"),
     Case("equal lengths in a list", "6.3", post("Content-Length: 5, 5", body=b"hello"), (400,), b"hello"),
-    Case("leading zeros", "6.2", post("Content-Length: 0005", body=b"hello"), (), b"hello"),
+    Case("leading zeros", "9110, 8.6", post("Content-Length: 0010", body=b"hello worl"), (), b"hello worl"),
+    Case("thirty leading zeros", "9110, 8.6", post(f"Content-Length: {'0' * 30}5", body=b"hello"), (), b"hello"),
+    Case("a length after a bare LF", "2.2", post("X-A: 1\nContent-Length: 5", body=b"hello"), (400,), b"hello"),
 )  # fmt: skip
 CODINGS = (
     Case("CL.TE", "6.3", post("Content-Length: 5", CHUNKED, body=b"0\r\n\r\n")),
@@ -144,8 +147,20 @@ CODINGS = (
     Case("chunked in quotes", "6.1", post('Transfer-Encoding: "chunked"', body=ONE_CHUNK), (400, 501)),
     Case("a space before the colon", "5.1", post("Transfer-Encoding : chunked", body=ONE_CHUNK)),
     Case("the coding in a folded line", "5.2", post("Transfer-Encoding:", " chunked", body=ONE_CHUNK)),
+    Case("the coding in a line that folds the one before", "5.2",
+         post(" Transfer-Encoding: chunked", body=ONE_CHUNK)),
+    Case("the coding after a bare LF", "2.2",
+         post("X-A: 1\nTransfer-Encoding: chunked", body=ONE_CHUNK), (400,), b"hello"),
     Case("the coding after a bare CR", "2.2", post("X-A: 1\rTransfer-Encoding: chunked", body=ONE_CHUNK)),
     Case("the coding after NUL", "9110, 5.5", post("Transfer-Encoding: \0chunked", body=ONE_CHUNK)),
+    Case("a no-break space before the coding", "9110, 5.6.3",
+         post("Transfer-Encoding: \xa0chunked", body=ONE_CHUNK), (400, 501)),
+    Case("a control character after the coding", "9110, 5.6.3",
+         post("Transfer-Encoding: chunked\x85", body=ONE_CHUNK), (400, 501)),
+    Case("a vertical tab before the coding", "9110, 5.5",
+         post("Transfer-Encoding: \x0bchunked", body=ONE_CHUNK), (400, 501)),
+    Case("a letter whose small form is k", "9110, 5.6.2",
+         post(f"Transfer-Encoding: {KELVIN}", body=ONE_CHUNK), (400, 501)),
     Case("a coding in HTTP/1.0", "6.1", post(CHUNKED, body=ONE_CHUNK, start="POST /echo HTTP/1.0")),
     Case("chunked in capitals", "7", post("Transfer-Encoding: CHUNKED", body=ONE_CHUNK), (), b"hello"),
     Case("chunked after a tab", "5", post("Transfer-Encoding:\tchunked ", body=ONE_CHUNK), (), b"hello"),
@@ -165,14 +180,18 @@ CHUNKS = (
     Case("a bare CR in the size's line", "2.2", post(CHUNKED, body=b"5\r;a\r\nhello\r\n0\r\n\r\n")),
     Case("a size of 2^64 + 5", "7.1", post(CHUNKED, body=b"10000000000000005\r\n" + ENDLESS), (400, 413)),
     Case("a size of 2^32 + 5", "7.1", post(CHUNKED, body=b"100000005\r\n" + ENDLESS), (400, 413)),
-    Case("bare LF after the size", "2.2", post(CHUNKED, body=b"5\nhello\r\n0\r\n\r\n"), (400,), b"hello"),
-    Case("bare LF after the data", "2.2", post(CHUNKED, body=b"5\r\nhello\n0\r\n\r\n"), (400,), b"hello"),
-)
+    Case("a size of 2^64 - 1", "7.1", post(CHUNKED, body=b"ffffffffffffffff\r\n" + ENDLESS), (400, 413)),
+    Case("a size of 2^63 + 5", "7.1", post(CHUNKED, body=b"8000000000000005\r\n" + ENDLESS), (400, 413)),
+    Case("bare LF after the size", "7.1", post(CHUNKED, body=b"5\nhello\r\n0\r\n\r\n"), (400,), b"hello"),
+    Case("bare LF after the data", "7.1", post(CHUNKED, body=b"5\r\nhello\n0\r\n\r\n"), (400,), b"hello"),
+    Case("bare LF in an extension", "7.1.1",
+         post(CHUNKED, body=b"2;\nxx\r\n%x\r\n" % len(ENDED) + ENDED + b"\r\n0\r\n\r\n"), (400,), b"xx" + ENDED),
+)  # fmt: skip
 TOO_LARGE = (
     Case("a length one above 1 MiB", "9110, 15.5.14", post(f"Content-Length: {1024 * 1024 + 1}"), (413,)),
     Case("a length of 2^63", "9110, 15.5.14", post(f"Content-Length: {2**63}"), (400, 413)),
-    Case("a length of 2^64 + 5", "6.3", post(f"Content-Length: {2**64 + 5}", body=b"hello"), (400, 413)),
-    Case("a length of 100 digits", "6.3", post(f"Content-Length: {'9' * 100}"), (400, 413)),
+    Case("a length of 2^64 + 5", "9110, 8.6", post(f"Content-Length: {2**64 + 5}", body=b"hello"), (400, 413)),
+    Case("a length of 100 digits", "9110, 8.6", post(f"Content-Length: {'9' * 100}"), (400, 413)),
     Case("a length that is too large, with Expect", "9110, 10.1.1",
          post("Content-Length: 2000000", "Expect: 100-continue"), (413,)),
 )  # fmt: skip

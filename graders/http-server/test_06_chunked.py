@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from test_04_bodies import expect_not_poisoned
 from vocabulary import CLOSE, Server, cut, expect_body, json_object, shown
 
 from labrunner.checks import Reply, exceeded, fail, for_all, raw_request
@@ -60,6 +61,9 @@ def test_stream_one_by_one(server: Server) -> None:
     with server.connect() as connection:
         reply = connection.send(raw_request(f"/stream/{count}")).read()
     expect_body(reply, b"".join(lines(count)), ONE_BY_ONE)
+    if reply.answered - reply.sent < (count - 1) * BETWEEN / 2:
+        got = f"all of it within {reply.answered - reply.sent:.2f} s"
+        fail(reply, expected=f"{count} chunks, 10 ms or more apart", got=got, why=ONE_BY_ONE)
     late, deadline = reply.body_began - reply.sent, (count - 1) * BETWEEN
     if late > deadline:
         exceeded(
@@ -101,14 +105,28 @@ def test_chunked_body(server: Server) -> None:
         expect_body(connection.read(), b"", "A last chunk alone is an empty body.")
 
 
+def test_chunks_on_any_method(server: Server) -> None:
+    """HS-18, HS-20: a chunked body that nobody wants never becomes the next request."""
+    for method in ("GET", "HEAD", "DELETE", "BREW"):
+        poison, real = server.word(), server.word()
+        first = raw_request("/", CODED, method=method) + chunk(raw_request(f"/echo/{poison}")) + b"0\r\n\r\n"
+        with server.connect() as connection:
+            connection.send(first + raw_request(f"/echo/{real}", CLOSE))
+            expect_not_poisoned(connection, method, poison, real)
+
+
 def test_chunk_sizes(server: Server) -> None:
-    """HS-20: sizes in either case, with leading zeros."""
+    """HS-17, HS-20: sizes in either case, with leading zeros; and large ones, 1 MiB in all."""
     data = server.data(0xAB)
     why = "A chunk's size is hexadecimal, in either case, with any number of leading zeros."
     with server.connect() as connection:
         for size in ("ab", "AB", "aB", "00ab", "00000000000000000000ab"):
             connection.send(chunked(chunk(data, size), last="000"))
             expect_body(connection.read(), data, why)
+        large = [server.data(65536)] * 16
+        connection.send(chunked(*map(chunk, large)))
+        whole = b"".join(large)
+        expect_body(connection.read(), whole, "Bodies of up to 1,048,576 bytes are accepted, in chunks as well.")
 
 
 def test_chunk_extensions(server: Server) -> None:

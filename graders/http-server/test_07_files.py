@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import threading
 import time
 from collections.abc import Callable
 from urllib.parse import quote
 
-from vocabulary import CLOSE, Server, expect_body, expect_field, expect_type, field, shown
+from vocabulary import CLOSE, Server, expect_allow, expect_body, expect_field, expect_type, field, shown, tag_of
 
 from labrunner.checks import Connection, Reply, Services, fail, raw_request, wait
 
 FIXDATE = "%a, %d %b %Y %H:%M:%S GMT"
-STRONG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 WATCHED = 0.8
 """Seconds of reading while others write."""
 KILLS = 3
 LONGEST_BEFORE_KILL = 0.03
 NOTICED = 0.15
 """Seconds for the service to notice that a client is gone; only a wrong one is seen better for it."""
-
-
-def tag_of(reply: Reply) -> str:
-    """The strong entity tag of an answer."""
-    why = "Caches and editors tell states of a file apart by their strong ETag."
-    tag = field(reply, "ETag", why)
-    if not STRONG.fullmatch(tag):
-        fail(reply, expected='a strong ETag such as "abc"', got=f"ETag: {tag}", why=why)
-    return tag
 
 
 def test_put_and_get(server: Server) -> None:
@@ -65,6 +54,8 @@ def test_delete(server: Server) -> None:
     server.ask(f"/files/{name}", method="DELETE").expect(204, why="It was there, and is deleted.")
     server.file(name).expect(404, why="It was deleted.")
     server.ask(f"/files/{name}", method="PUT", body=b"y").expect(201, why="After a DELETE the file is new again.")
+    path = f"/files/{name}"
+    expect_allow(server.ask(path, method="POST", body=b"z"), path, {"GET", "HEAD", "PUT", "DELETE"})
 
 
 def test_file_head(server: Server) -> None:

@@ -11,6 +11,7 @@ from vocabulary import Server, expect_body
 from labrunner.checks import (
     GRANULARITY,
     PULSE,
+    Broken,
     Connection,
     Service,
     Services,
@@ -25,7 +26,7 @@ from labrunner.checks import (
 
 KEEP_ALIVE_MS = 700
 HEADER_MS = 900
-PATIENT_MS = 5_000
+BRIEF_MS, PATIENT_MS = 500, 5_000
 LATER = 2.0
 """Seconds after a time-out within which the connection must be closed."""
 PROMPT = 0.5
@@ -104,7 +105,7 @@ def test_header_timeout(server: Server, services: Services) -> None:
 
 def test_time_for_the_head(server: Server, services: Services) -> None:
     """HS-24, HS-25: a head that comes slowly, but in time, is answered."""
-    own = timed(server, services, 500, PATIENT_MS)
+    own = timed(server, services, BRIEF_MS, PATIENT_MS)
     why = "The fields have HEADER_TIMEOUT_MS from their first byte, whatever KEEP_ALIVE_TIMEOUT_MS is."
     with own.connect() as connection:
         request = raw_request("/echo", method="POST", body=b"hello")
@@ -114,7 +115,8 @@ def test_time_for_the_head(server: Server, services: Services) -> None:
         if time.monotonic() - began >= PATIENT_MS / 1000 - GRANULARITY:
             undecided("the client itself took longer than the header time-out")
         if reply is None:
-            fail(connection, expected="200", got="the connection was closed", why=why)
+            # Before its first byte was read, either time-out may have passed: on a stalled machine that is right.
+            exceeded(connection, deadline=BRIEF_MS / 1000, expected="200", got="the connection was closed", why=why)
         expect_body(reply, b"hello", why)
 
 
@@ -208,8 +210,15 @@ def test_in_flight(server: Server, services: Services) -> None:
         if not stream.peek(STOP_SECONDS):
             exceeded(stream, deadline=STOP_SECONDS, expected="a first chunk", got="none within 5 s", why=why)
         wait_until(began + BEFORE_THE_SIGNAL)
-        own.stop(within=STOP_SECONDS)
-        expect_body(stream.read(), b"".join(b"chunk %d\n" % number for number in range(1, 91)), why)
+        end = own.stop(within=STOP_SECONDS)
+        try:
+            whole = stream.read()
+        except Broken:
+            if end.code is not None and end.seconds < STOP_SECONDS / 2:
+                raise
+            # Whoever was killed in the end, or gave up near the end of its time, may only have been stalled.
+            exceeded(stream, deadline=STOP_SECONDS / 2, expected="all of /stream", got="its beginning", why=why)
+        expect_body(whole, b"".join(b"chunk %d\n" % number for number in range(1, 91)), why)
         reply = slow.read_or_end()
         if reply is None:
             # That it was not begun within this time proves nothing while the machine is stalled.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 import string
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from labrunner.checks import Connection, Reply, Service, fail, raw_request
 
 CLOSE = "Connection: close"
+STRONG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 SERVED = "A request that the rules allow is served."
 
 
@@ -88,6 +90,23 @@ def expect_field(reply: Reply, name: str, value: str, why: str) -> None:
     got = field(reply, name, why)
     if got != value:
         fail(reply, expected=f"{name}: {value}", got=f"{name}: {got}", why=why)
+
+
+def tag_of(reply: Reply) -> str:
+    """The strong entity tag of an answer."""
+    why = "Caches and editors tell states of a file apart by their strong ETag."
+    tag = field(reply, "ETag", why)
+    if not STRONG.fullmatch(tag):
+        fail(reply, expected='a strong ETag such as "abc"', got=f"ETag: {tag}", why=why)
+    return tag
+
+
+def expect_allow(reply: Reply, path: str, methods: set[str]) -> None:
+    """405 with these methods in ``Allow``."""
+    why = f"A client learns from Allow what {path} takes."
+    reply.expect(405, why=why)
+    if {part.strip() for part in field(reply, "Allow", why).split(",")} != methods:
+        fail(reply, expected=f"Allow: {', '.join(sorted(methods))}", got=f"Allow: {reply.get('Allow')}", why=why)
 
 
 def media_type(reply: Reply) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from environment import HOUR, name_each
-from vocabulary import BEYOND, PLAIN, Policy, whole_number
+from timing import RESET, WAIT, decision
+from vocabulary import BEYOND, PLAIN, Policy
 
 from labrunner.checks import (
     PULSE,
@@ -22,6 +23,7 @@ from labrunner.checks import (
     Services,
     exceeded,
     fail,
+    note_history,
     quota,
     undecided,
 )
@@ -156,21 +158,15 @@ def drain(client: Client, policy: Policy, who: str) -> tuple[int, Answer]:
     return admitted, answer
 
 
-def settle(policy: Policy, answers: Sequence[Answer], why: str) -> None:
-    """Fail the check if no correct service can have answered one pair's requests of one unit so."""
-    history = [
-        quota.Decision(
-            answer.sent,
-            answer.answered,
-            1,
-            quota.Answered.ADMITTED if is_admitted(answer) else quota.Answered.DENIED,
-            whole_number(answer, "remaining", why) if answer.status == 200 else None,
-        )
-        for answer in answers
-    ]
+def settle(policy: Policy, asked: Sequence[tuple[Answer, int]], why: str) -> None:
+    """Fail the check if no correct service can have answered one pair's requests so; each with its cost."""
+    for answer, _ in asked:
+        is_admitted(answer)
+    history = [decision(policy, answer, cost, WAIT | RESET) for answer, cost in asked]
     judgement = quota.judge(policy.quota, history)
+    note_history(is_unknown=judgement.verdict is quota.Verdict.UNKNOWN)
     if judgement.verdict is quota.Verdict.IMPOSSIBLE:
-        told = [answers[index] for index in judgement.telling]
+        told = [asked[index][0] for index in judgement.telling]
         fail(*told[-12:], expected=judgement.expected, got=judgement.got, why=why)
     if judgement.verdict is quota.Verdict.UNKNOWN:
         undecided("the search for a placement of these requests was given up")

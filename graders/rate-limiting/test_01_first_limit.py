@@ -45,9 +45,10 @@ def test_first_answer(limiter: Limiter) -> None:
 
 
 def test_unknown_policy(limiter: Limiter) -> None:
-    """RL-5: a policy that nobody configured is not found."""
+    """RL-5, C-9: a policy that nobody configured is not found, nor is a path that nobody knows."""
     for name in (limiter.unknown_name(), BORN_WITH[0]):
         limiter.ask(name, limiter.new_client()).expect(404, why="What does not exist is 404, whoever asks.")
+    limiter.client.get(f"/{limiter.unknown_name()}").expect(404, why="There is no such path.")
 
 
 def test_counts_down(limiter: Limiter) -> None:

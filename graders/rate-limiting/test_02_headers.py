@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from vocabulary import FIELDS, Filled, Limiter, Policy, header, parameters, whole_number
+from vocabulary import FIELDS, Filled, Limiter, Policy, header, must_state_quota, parameters, whole_number
 
 from labrunner.checks import GRANULARITY, Answer, fail, undecided, wait_until
 
@@ -84,13 +84,7 @@ def test_policy_field(limiter: Limiter) -> None:
     policy, client = limiter.policy("policy-field"), limiter.new_client()
     filled = limiter.fill(policy, client)
     for answer in (filled.first, filled.last, limiter.deny(policy, client)):
-        told = parameters(answer, "RateLimit-Policy", policy)
-        wanted = {"q": policy.limit, "w": round(policy.window)}
-        got = {key: told.get(key) for key in wanted}
-        if got != wanted or not all(isinstance(value, int) for value in got.values()):
-            shown = header(answer, "RateLimit-Policy", FIELDS)
-            expected = f'RateLimit-Policy: "{policy.name}";q={wanted["q"]};w={wanted["w"]}'
-            fail(answer, expected=expected, got=f"RateLimit-Policy: {shown}", why=FIELDS)
+        must_state_quota(answer, policy)
 
 
 def test_limit_field(limiter: Limiter) -> None:

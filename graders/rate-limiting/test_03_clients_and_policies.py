@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from vocabulary import BORN_WITH, ODD, Limiter
+from vocabulary import BORN_WITH, ODD, Limiter, content
 
 from labrunner.checks import fail
 
@@ -36,12 +36,15 @@ def test_policies_apart(limiter: Limiter) -> None:
 
 
 def test_client_id_bytes(limiter: Limiter) -> None:
-    """RL-4: client ids are compared byte by byte."""
+    """RL-4, RL-8: client ids are compared byte by byte, and told as they came."""
     policy = limiter.policy("client-id-bytes")
     client = "Ab" + limiter.new_client(8, ODD)
     limiter.fill(policy, client)
     for other in (client.swapcase(), client + "x", client[:-1], '"' + client[1:]):
-        limiter.admit(policy, other, why=f"{other} and {client} are different clients.")
+        answer = limiter.admit(policy, other, why=f"{other} and {client} are different clients.")
+        why = "A client must see as whom it was counted, whatever its name is made of."
+        if (got := content(answer, "client", why)) != other:
+            fail(answer, expected=f"client: {other!r}", got=f"client: {got!r}", why=why)
     limiter.admit(policy, limiter.new_client(LONGEST_ID), why=f"{LONGEST_ID} bytes are allowed.")
     # One unit each: a repeated check finds them used by its earlier tries.
     for name in BORN_WITH:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from timing import LEFT, RESET, WAIT, Pair
-from vocabulary import Limiter
+from vocabulary import Limiter, must_state_quota
 
 from labrunner.checks import GRANULARITY, wait_until
 
@@ -54,6 +54,8 @@ def test_window_costs(limiter: Limiter) -> None:
     wait_until(second.answered + window + GRANULARITY)
     pair.ask_each(limit // 2, limit // 4)
     pair.settle("Units are counted, not requests, and each request's leave with it.", admitted=[3, 5], denied=[2, 4, 6])
+    answer = limiter.ask(pair.policy, limiter.new_client(), limit + 1)
+    answer.expect(422, why=f"{limit + 1} units are never within a limit of {limit}: waiting would not help.")
 
 
 def test_denied_leaves_no_trace(limiter: Limiter) -> None:
@@ -103,3 +105,5 @@ def test_window_reset(limiter: Limiter) -> None:
     wait_until(first.answered + 1.5)
     pair.ask_each(*[1] * (pair.policy.limit - 1), 1)
     pair.settle("A client sees when more will be left: when the oldest unit leaves.", RESET, denied=[pair.policy.limit])
+    for answer in (pair.answers[0], pair.answers[-1]):
+        must_state_quota(answer, pair.policy)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from environment import HOUR, SECOND
 from replicas import Fleet, ask, call, count_keys, drain, is_admitted, lasting, settle, spend, target
-from vocabulary import BEYOND, WITHIN, Policy, whole_number
+from vocabulary import BEYOND, WITHIN, Policy, parameters, whole_number
 
-from labrunner.checks import Answer, Companions, Service, Services, burst, exceeded, fail, wait, wait_until
+from labrunner.checks import Answer, Client, Companions, Service, Services, burst, exceeded, fail, wait, wait_until
 
 TOGETHER = "Behind a load balancer a client's requests go to all replicas, and its limit is one."
 REMEMBERED = "A replica that is replaced must not give every client a new quota."
@@ -79,8 +79,8 @@ def test_forgets_nothing(services: Services, companions: Companions, rng: random
 
 
 def test_time_is_shared(services: Services, companions: Companions, rng: random.Random) -> None:
-    """RL-12..14, RL-20: what one replica counted is over for another when it is over."""
-    limit = rng.randint(4, 6)
+    """RL-6, RL-9..14, RL-20: units that one replica counted are over for another when they are over, and are told so."""
+    limit = rng.randint(6, 9)
     tables: dict[str, dict[str, object]] = {
         algorithm: {"algorithm": algorithm, "limit": limit, "window_ms": SECOND}
         for algorithm in ("fixed-window", "sliding-window", "token-bucket")
@@ -92,14 +92,31 @@ def test_time_is_shared(services: Services, companions: Companions, rng: random.
     (late,) = fleet.start(1)
     first, second = early.client(), late.client()
     who = fleet.new_client()
-    seen: dict[str, list[Answer]] = {}
-    for name, policy in fleet.policies.items():
-        seen[name] = [ask(first, policy, who) for _ in range(policy.capacity + 1)]
-    for name, policy in fleet.policies.items():
-        wait_until(seen[name][-1].answered + policy.window + 0.03)
-        seen[name] += [ask(second, policy, who) for _ in range(policy.capacity + 1)]
-    for name, policy in fleet.policies.items():
-        settle(policy, seen[name], PASSES)
+    asked: dict[str, list[tuple[Answer, int]]] = {name: [] for name in fleet.policies}
+
+    def go(client: Client, policy: Policy, *costs: int) -> None:
+        asked[names[policy]] += [(ask(client, policy, who, cost), cost) for cost in costs]
+
+    names = {policy: name for name, policy in fleet.policies.items()}
+    for policy in names:
+        go(first, policy, 1)
+    for policy, name in names.items():
+        # Later in the same window; what is denied costs nothing.
+        wait_until(asked[name][0][0].answered + 0.4 * policy.window)
+        go(first, policy, 2, policy.capacity, policy.capacity - 3, 1)
+    for policy, name in names.items():
+        # Of a sliding window the first unit alone has left.
+        wait_until(asked[name][0][0].answered + policy.window + 0.03)
+        go(second, policy, 2, 1, 1, policy.capacity)
+    for policy, name in names.items():
+        # A bucket whose burst is larger than its limit is not full yet.
+        wait_until(asked[name][-1][0].answered + policy.window + 0.03)
+        go(second, policy, policy.capacity, 1)
+    for policy, name in names.items():
+        settle(policy, asked[name], PASSES)
+        for is_admission in (True, False):
+            for answer in [answer for answer, _ in asked[name] if (answer.status == 200) is is_admission][:1]:
+                parameters(answer, "RateLimit-Policy", policy)
 
 
 @dataclass

@@ -73,7 +73,7 @@ class Pair:
             denied: likewise, had one of them been a 200.
             some: likewise, had all of them been 429s.
         """
-        history = [_decision(self.policy, *each, judged) for each in zip(self.answers, self._costs, strict=True)]
+        history = [decision(self.policy, *each, judged) for each in zip(self.answers, self._costs, strict=True)]
         judgement = quota.judge(self.policy.quota, history)
         note_history(is_unknown=judgement.verdict is quota.Verdict.UNKNOWN)
         if judgement.verdict is quota.Verdict.IMPOSSIBLE:
@@ -93,7 +93,8 @@ class Pair:
                 undecided("a request was answered too late to tell anything")
 
 
-def _decision(policy: Policy, answer: Answer, cost: int, judged: frozenset[str]) -> quota.Decision:
+def decision(policy: Policy, answer: Answer, cost: int, judged: frozenset[str]) -> quota.Decision:
+    """One request, as the oracle wants it; `judged` as in `Pair.settle`."""
     is_admitted = answer.status == 200
     left = reset = None
     if "reset" in judged or ("remaining" in judged and not is_admitted):

@@ -166,6 +166,20 @@ def parameters(answer: Answer, name: str, policy: Policy) -> dict[str, object]:
     return found[0]
 
 
+def must_state_quota(answer: Answer, policy: Policy, why: str = FIELDS) -> None:
+    """RL-10: RateLimit-Policy with K, and the seconds of a window or those in which an empty bucket fills."""
+    window_ms = round(policy.window * 1000)
+    if policy.algorithm == "token-bucket":
+        window_ms = -(-policy.capacity * window_ms // policy.limit)
+    wanted = {"q": policy.capacity, "w": -(-window_ms // 1000)}
+    told = parameters(answer, "RateLimit-Policy", policy)
+    got = {key: told.get(key) for key in wanted}
+    if got != wanted or not all(isinstance(value, int) for value in got.values()):
+        shown = header(answer, "RateLimit-Policy", FIELDS)
+        expected = f'RateLimit-Policy: "{policy.name}";q={wanted["q"]};w={wanted["w"]}'
+        fail(answer, expected=expected, got=f"RateLimit-Policy: {shown}", why=why)
+
+
 class Crowd:
     """Many requests at once, of a service of the check's own."""
 

@@ -58,7 +58,7 @@ class Request:
         return ", ".join(found) if found else None
 
     def words(self, name: str) -> list[str]:
-        return [word.strip().lower() for word in (self.get(name) or "").split(",") if word.strip()]
+        return [word.lower() for each in (self.get(name) or "").split(",") if (word := each.strip(" \t"))]
 
 
 @dataclass
@@ -166,7 +166,7 @@ class Connection:
             if codings != ["chunked"]:
                 raise Bad(501)
             return -1
-        lengths = [part.strip() for value in lengths for part in value.split(",")]
+        lengths = [part.strip(" \t") for value in lengths for part in value.split(",")]
         if any(not re.fullmatch(r"[0-9]+", length) for length in lengths) or len({*lengths}) > 1:
             raise Bad(400)
         length = lengths[0].lstrip("0") if lengths else ""

@@ -45,7 +45,7 @@ class Request:
 
     def members(self, name: str) -> list[str]:
         """The members of a list, in lower case."""
-        return [part.strip().lower() for part in (self.get(name) or "").split(",") if part.strip()]
+        return [part.lower() for each in (self.get(name) or "").split(",") if (part := each.strip(" \t"))]
 
     @property
     def stays_open(self) -> bool:

@@ -24,7 +24,7 @@ def framing(request: Request) -> int | None:
         return 0
     if any(not DIGITS.fullmatch(length) for length in lengths) or len({*lengths}) > 1:
         raise Bad(400, "malformed Content-Length")
-    length = int(lengths[0][:20])  # more digits than that are too many anyhow
+    length = int(lengths[0].lstrip("0")[:20] or "0")  # more digits than that are too many anyhow
     if length > MOST_BODY:
         raise Bad(413, "the body is too large")
     return length

@@ -94,7 +94,7 @@ class Connection:
         except Late:
             return self.refuse(408)
         except Bad as bad:
-            return self.refuse(bad.status)
+            return self.refuse(bad.status, request.method)
         try:
             answer = self.routes.answer(request)
         except Exception:
@@ -126,10 +126,11 @@ class Connection:
         if is_chunked:
             self.write(b"0\r\n\r\n")
 
-    def refuse(self, status: int) -> bool:
+    def refuse(self, status: int, method: str = "") -> bool:
         """Answer a request that cannot be understood; nothing after it can be trusted."""
         answer = answers.error(status)
-        self.write(answers.head(answer, "close", is_chunked=False) + answer.body)
+        head = answers.head(answer, "close", is_chunked=False)
+        self.write(head if method == "HEAD" else head + answer.body)
         return False
 
     def write(self, data: bytes) -> None:

@@ -66,7 +66,7 @@ def weak(tag: str) -> str:
 def date(value: str) -> float | None:
     """Seconds since 1970; None for what is no date."""
     try:
-        return parsedate_to_datetime(value).timestamp()
+        return parsedate_to_datetime(f"{value} GMT" if value[-1:].isdigit() else value).timestamp()
     except (TypeError, ValueError, OverflowError):
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
 import time
 
@@ -34,6 +35,10 @@ class Source:
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise Late
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.sock, selectors.EVENT_READ)
+            if not selector.select(left):
+                raise Late
         self.sock.settimeout(left)
         try:
             data = self.sock.recv(size)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -14,6 +15,8 @@ const gzipFrom = 1024
 
 var (
 	tagForm   = regexp.MustCompile(`(?:W/)?"[\x21\x23-\x7e\x80-\x{ff}]*"`)
+	// What a recipient must accept (RFC 9110, 5.6.7): IMF-fixdate, and the forms of RFC 850 and of asctime.
+	dateForms = []string{dateForm, "Monday, 02-Jan-06 15:04:05 GMT", time.ANSIC}
 	rangeForm = regexp.MustCompile(`^bytes=[ \t]*(?:([0-9]+)-([0-9]*)|-([0-9]+))[ \t]*$`)
 )
 
@@ -69,8 +72,12 @@ func isUnchanged(r *request, tag string, modified time.Time) bool {
 		return strings.Trim(list, " \t") == "*" || matchesWeakly(list, tag)
 	}
 	value, _ := r.get("if-modified-since")
-	since, err := time.Parse(dateForm, value)
-	return err == nil && !modified.After(since)
+	for _, form := range dateForms {
+		if since, err := time.Parse(form, value); err == nil {
+			return !modified.After(since)
+		}
+	}
+	return false
 }
 
 // allows says whether the conditions of a PUT let it replace old.
@@ -109,22 +116,27 @@ func askedRange(r *request, tag string, length int) (int, int, bool) {
 		}
 		return length - suffix, length - 1, true
 	}
-	first, err := strconv.Atoi(found[1])
-	if err != nil || first >= length {
-		first = length
-	}
-	last := length - 1
+	first, last := position(found[1]), length-1
 	if found[2] != "" {
-		if end, err := strconv.Atoi(found[2]); err == nil && end < first && first < length {
+		end := position(found[2])
+		if end < first {
 			return 0, 0, false
-		} else if err == nil && end < last {
-			last = end
 		}
+		last = min(last, end)
 	}
 	if first >= length {
 		return 1, 0, true
 	}
 	return first, last, true
+}
+
+// position is the number that digits write, or the largest there is.
+func position(digits string) int {
+	number, err := strconv.Atoi(digits)
+	if err != nil {
+		return math.MaxInt
+	}
+	return number
 }
 
 func wantsGzip(r *request) bool {

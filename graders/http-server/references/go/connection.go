@@ -138,14 +138,14 @@ func (c *connection) serveOne() (bool, error) {
 	c.until(time.Now().Add(c.server.header))
 	request, err := c.readHead()
 	if err != nil {
-		return c.refuse(err)
+		return c.refuse(err, "")
 	}
 	c.setBusy(true)
 	defer c.setBusy(false)
 	c.SetReadDeadline(time.Now().Add(bodyTime))
 	length, err := framing(request)
 	if err != nil {
-		return c.refuse(err)
+		return c.refuse(err, request.method)
 	}
 	waits := request.minor >= 1 && contains(request.members("expect"), "100-continue")
 	if waits && length != 0 && len(c.buffer) == 0 {
@@ -154,7 +154,7 @@ func (c *connection) serveOne() (bool, error) {
 		}
 	}
 	if request.body, err = c.readBody(length); err != nil {
-		return c.refuse(err)
+		return c.refuse(err, request.method)
 	}
 	answer := c.server.answer(request)
 	staysOpen := request.staysOpen() && !c.server.stopping.Load() && !(answer.stream > 0 && request.minor == 0)
@@ -162,7 +162,7 @@ func (c *connection) serveOne() (bool, error) {
 }
 
 // refuse answers what cannot be understood; nothing after it can be trusted.
-func (c *connection) refuse(err error) (bool, error) {
+func (c *connection) refuse(err error, method string) (bool, error) {
 	var wrong bad
 	switch {
 	case errors.As(err, &wrong):
@@ -172,7 +172,11 @@ func (c *connection) refuse(err error) (bool, error) {
 		return false, err
 	}
 	answer := failure(int(wrong))
-	return false, c.send(append(answer.head("close", false), answer.body...))
+	head := answer.head("close", false)
+	if method == "HEAD" {
+		return false, c.send(head)
+	}
+	return false, c.send(append(head, answer.body...))
 }
 
 func (c *connection) write(request *request, answer *answer, staysOpen bool) error {

@@ -59,11 +59,21 @@ func (r *request) members(name string) []string {
 	var found []string
 	value, _ := r.get(name)
 	for _, part := range strings.Split(value, ",") {
-		if part = strings.ToLower(strings.Trim(part, " \t")); part != "" {
+		if part = lower(strings.Trim(part, " \t")); part != "" {
 			found = append(found, part)
 		}
 	}
 	return found
+}
+
+// lower is ToLower for ASCII alone: beyond it there are letters whose small form is one of ours.
+func lower(text string) string {
+	return strings.Map(func(letter rune) rune {
+		if 'A' <= letter && letter <= 'Z' {
+			return letter + 'a' - 'A'
+		}
+		return letter
+	}, text)
 }
 
 func (r *request) staysOpen() bool {

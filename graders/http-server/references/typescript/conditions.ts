@@ -10,6 +10,8 @@ import type { Request } from "./head.ts";
 const GZIP_FROM = 1024;
 const TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
 const RANGE = /^bytes=[ \t]*(?:([0-9]+)-([0-9]*)|-([0-9]+))[ \t]*$/;
+const DATE = /^(?:[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4}|[A-Z][a-z]+day, \d{2}-[A-Z][a-z]{2}-\d{2}) [\d:]{8} GMT$/;
+const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}$/;
 const gzip = promisify(zlib.gzip);
 
 export async function serveFile(request: Request, file: File): Promise<Answer> {
@@ -50,8 +52,14 @@ function isUnchanged(request: Request, tag: string, modified: number): boolean {
   if (known !== undefined) {
     return known.trim() === "*" || matchesWeakly(known, tag);
   }
-  const since = Date.parse(request.get("if-modified-since") ?? "");
-  return !Number.isNaN(since) && modified * 1000 <= since;
+  const since = dateOf(request.get("if-modified-since") ?? "");
+  return since !== undefined && modified * 1000 <= since;
+}
+
+// Milliseconds since 1970, from any form that a recipient must accept (RFC 9110, 5.6.7); undefined for what is no date.
+function dateOf(text: string): number | undefined {
+  const found = DATE.test(text) ? Date.parse(text) : ASCTIME.test(text) ? Date.parse(`${text} GMT`) : Number.NaN;
+  return Number.isNaN(found) ? undefined : found;
 }
 
 // Whether the conditions of a PUT let it replace `old`.

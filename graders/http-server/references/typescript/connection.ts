@@ -63,17 +63,19 @@ export class Connection {
       }
       throw fault;
     }
+    let method = "";
     try {
       this.source.deadline = performance.now() + this.settings.header;
       const request = await readHead(this.source);
+      method = request.method;
       this.isBusy = true;
       return await this.serveRequest(request);
     } catch (fault) {
       if (fault instanceof Bad) {
-        return this.refuse(fault.status);
+        return this.refuse(fault.status, method);
       }
       if (fault instanceof Late) {
-        return this.refuse(408);
+        return this.refuse(408, method);
       }
       throw fault;
     } finally {
@@ -123,9 +125,10 @@ export class Connection {
   }
 
   // Answers what cannot be understood; nothing after it can be trusted.
-  private async refuse(status: number): Promise<boolean> {
+  private async refuse(status: number, method: string): Promise<boolean> {
     const answer = error(status);
-    await this.write(Buffer.concat([head(answer, "close", false), answer.body]));
+    const first = head(answer, "close", false);
+    await this.write(method === "HEAD" ? first : Buffer.concat([first, answer.body]));
     return false;
   }
 
