@@ -60,6 +60,11 @@ def test_tenants_apart(shop: Shop) -> None:
     answer = same.expect(same.pay(key, payment), 201, why)
     must_be_first(answer)
     must_replay(first, shop.expect(shop.pay(key, payment), 201, why))
+    for mark in ("-", "_", ""):  # a tenant's name is made of these, so glued to the key it may end anywhere
+        near = Shop(shop.service, shop.bank, shop.rng, f"{shop.tenant}{mark}x")
+        tail = shop.new_key(8)
+        must_be_first(shop.succeed(f"x{mark}{tail}", shop.new_payment()))
+        must_be_first(near.succeed(tail, near.new_payment(), why=why))
 
 
 def test_reads_apart(shop: Shop) -> None:

@@ -18,7 +18,7 @@ TRIES = 3
 def test_declined(shop: Shop) -> None:
     """IA-9, IA-10: a decline finishes the key, is recorded, and is replayed."""
     life = Life(shop)
-    shop.bank.plan(life.payment.account, [{"answer": "declined"}])
+    shop.bank.plan(life.payment.account, [{"answer": "declined"}] * 9)
     first = shop.expect(life.answered(), 402, DECLINED)
     must_be_first(first)
     first.json("An error has a problem document as its body.")
@@ -30,7 +30,7 @@ def test_declined(shop: Shop) -> None:
 def test_no_payment_of_declined(shop: Shop) -> None:
     """IA-18: what was declined is no payment."""
     life = Life(shop)
-    shop.bank.plan(life.payment.account, [{"answer": "declined"}])
+    shop.bank.plan(life.payment.account, [{"answer": "declined"}] * 9)
     declined = shop.expect(life.answered(), 402, DECLINED)
     answer = shop.page(account=life.payment.account).expect(200, "Payments can be read.")
     if shop.items(answer):

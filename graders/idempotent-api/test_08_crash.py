@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +22,7 @@ KILLS = (12, 40, 200)
 AT_ONCE = 3
 SPREAD_SECONDS = 0.05
 SURVIVES = "What was answered was on disk before: a kill takes nothing back."
+STANDS = "The ledger was asked for the first payment: the key stands for it, whatever process asked."
 FINISHES = "The client only retries; the payment is made, or found."
 
 
@@ -33,7 +35,7 @@ def mortal(services: Services, service: Service, bank: Bank, rng: random.Random)
 def test_finished_survives(mortal: Shop) -> None:
     """IA-21: whatever was answered outlives a kill: keys, answers, payments, their order."""
     lives = [Life(mortal) for _ in range(4)]
-    mortal.bank.plan(lives[1].payment.account, [{"answer": "declined"}])
+    mortal.bank.plan(lives[1].payment.account, [{"answer": "declined"}] * 9)  # a lost answer makes for one more charge
     firsts = [mortal.expect(life.answered(), 402 if life is lives[1] else 201, FINISHES) for life in lives]
     killed_at(mortal.service, lambda: None, *lives)
     for life, first in zip(lives, firsts, strict=True):
@@ -63,13 +65,16 @@ def test_killed_before_charge(mortal: Shop) -> None:
 
 
 def test_killed_after_charge(mortal: Shop) -> None:
-    """IA-21: killed after the ledger charged and before it answered: charged once, and found."""
+    """IA-11, IA-21: killed after the ledger charged, before it answered: charged once, for its payload, and found."""
     life = Life(mortal)
     account = life.payment.account
     mortal.bank.plan(account, [{"hold": "after"}])
     life.ask_aside()
     killed_at(mortal.service, lambda: mortal.bank.reached(account, "acted"), life)
     mortal.bank.release(account)
+    # Its charge request was sent, so the key is not unused; and nobody who lives was working on it: no 409.
+    other = replace(life.payment, amount=life.payment.amount + 1)
+    mortal.expect(life.answered(other), 422, STANDS)
     mortal.expect(life.finish(), 201, FINISHES)
     life.audit()
 

@@ -11,17 +11,20 @@ Standard library only. Services speak to it as the contract says (IA-1 to IA-4).
 
 A step is a JSON object:
 
-    answer  "charged" (the default), "declined", "unavailable", "hang" (no answer), "drop" (the connection is closed);
+    answer  "charged" (the default), "declined", "unavailable", "hang" (no answer), "drop" (the connection is closed),
+            "drip" (201, and a body that takes longer than anybody may wait), "cut" (201, and half a body);
             of a close "closed", "unavailable", "hang", "drop"
-    moves   of a charge without an answer: "now" (the default), "never", "late"; of a close likewise whether it closes
+    moves   of a charge without a complete answer: "now" (the default; "drip" and "cut" know no other), "never", "late";
+            of a close likewise whether it closes
     late    seconds until a late charge is carried out, unless its reference is closed by then
     hold    "before" acting or "after" it: wait until released, 20 s at the most
     slow    seconds that it takes before it acts
     tarry   seconds that it takes between acting and answering
 
-Once an account's steps are used up, everything goes well. One that nobody made a plan for has one by its name: of
-``storm MOOD ...``, the first charge request is declined, unavailable, or its connection is dropped (``charged``: after
-money moved, ``nothing``: before). A reference belongs to the account that it came with first.
+A charge request under a closed reference uses no step up. Once an account's steps are used up, everything goes well.
+An account that nobody made a plan for has one by its name: of ``storm MOOD ...``, the first charge request is declined,
+unavailable, or its connection is dropped (``charged``: after money moved, ``nothing``: before). A reference belongs to
+the account that it came with first.
 Times are those of `time.monotonic`, which all processes of one machine share.
 """
 
@@ -38,7 +41,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 LONGEST_HOLD = 20.0
+LONGEST_LINE = 8192
 HANGS = 20.0
+DRIP_SECONDS = 0.1
+SILENT = frozenset({"hang", "drop", "drip", "cut"})
+"""Answers that are none, or no complete one."""
 REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 CLOSE = re.compile(r"/references/([^/]+)/close")
 JOURNAL = "ledger.jsonl"
@@ -119,13 +126,15 @@ class Ledger:
         """Note that a request is here, and look up what becomes of it."""
         with self.changed:
             found = self.account(self.owner.setdefault(reference, account)) if account else self.account_of(reference)
+            is_closed = reference in self.closed
             steps = found.plan[kind]
-            step = steps.pop(0) if steps else {}
+            # Who resolves after a stall may meet the closed reference: what comes next is planned for the fresh one.
+            step = {} if not steps or (is_closed and kind == "charge") else steps.pop(0)
             call = {
                 "kind": kind,
                 "reference": reference,
                 "arrived": time.monotonic(),
-                "was_closed": reference in self.closed,
+                "was_closed": is_closed,
                 "acted": None,
                 "answered": None,
             }
@@ -223,7 +232,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Charge, or close."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.read_body()
         if self.path == "/charges":
             self.charge(body)
         elif found := CLOSE.fullmatch(self.path):
@@ -240,6 +249,24 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.reply(200, {"charges": self.ledger.listed(reference)})
 
+    def handle_expect_100(self) -> bool:
+        """``100 Continue`` is of use only when it leaves at once; what is written is buffered."""
+        goes_on = super().handle_expect_100()
+        self.wfile.flush()
+        return goes_on
+
+    def read_body(self) -> bytes:
+        """All of it, in chunks or with its length told (RFC 9112, 6.3); one that ends early breaks the connection."""
+        if "chunked" not in (self.headers.get("Transfer-Encoding") or "").lower():
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline(LONGEST_LINE).split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline(LONGEST_LINE)
+        while self.rfile.readline(LONGEST_LINE).strip():
+            pass  # trailers say nothing that matters here
+        return body
+
     def charge(self, body: bytes) -> None:
         """IA-1, IA-2."""
         order = read_order(body)
@@ -252,10 +279,10 @@ class Handler(BaseHTTPRequestHandler):
         charge = None
         if call["was_closed"]:
             answer = "closed"
-        elif answer == "charged" or (answer in {"hang", "drop"} and moves == "now"):
+        elif answer == "charged" or (answer in SILENT and moves == "now"):
             charge = self.ledger.move(order)
             answer = answer if charge else "closed"
-        elif answer in {"hang", "drop"} and moves == "late":
+        elif answer in SILENT and moves == "late":
             self.ledger.move_late(account, order, step["late"])
         self.ledger.note(call, "acted")
         self.hold(account, step, "after")
@@ -264,6 +291,8 @@ class Handler(BaseHTTPRequestHandler):
         elif answer in {"declined", "unavailable", "closed"}:
             status = {"declined": 402, "unavailable": 503, "closed": 409}[answer]
             self.reply(status, {"title": answer, "status": status}, call)
+        elif answer in {"drip", "cut"}:
+            self.reply_in_part(answer, charge)
         else:
             self.go_silent(answer)
 
@@ -302,13 +331,33 @@ class Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
 
-    def reply(self, status: int, content: Any, call: dict[str, Any] | None = None) -> None:
-        """Send it in one piece."""
-        body = json.dumps(content).encode()
+    def reply_in_part(self, how: str, charge: str | None) -> None:
+        """A 201 of which less arrives than its head says: half a body, or blanks before it, one by one."""
+        body = json.dumps({"charge_id": charge}).encode()
+        if how == "drip":
+            body = b" " * round(HANGS / DRIP_SECONDS) + body
+        self.send_head(201, body)
+        with contextlib.suppress(OSError):  # it ends with the connection, at the latest
+            if how == "cut":
+                self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            give_up = time.monotonic() + HANGS
+            while how == "drip" and time.monotonic() < give_up:
+                self.connection.sendall(b" ")
+                time.sleep(DRIP_SECONDS)
+        self.go_silent("drop")
+
+    def send_head(self, status: int, body: bytes) -> None:
+        """Of an answer with that body."""
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+
+    def reply(self, status: int, content: Any, call: dict[str, Any] | None = None) -> None:
+        """Send it in one piece."""
+        body = json.dumps(content).encode()
+        self.send_head(status, body)
         with contextlib.suppress(OSError):  # whoever asked may have been killed
             self.wfile.write(body)
             self.wfile.flush()

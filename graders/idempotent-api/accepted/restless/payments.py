@@ -58,7 +58,8 @@ class Payments:
             self.working.add(name)
         try:
             entry = self.store.find(asked.tenant, asked.key)
-            if entry is not None and entry.finish is None:
+            # After a 503 the key may stand for another payload by now.
+            if entry is not None and entry.finish is None and entry.payload == asked.payload:
                 self.resolve(asked, entry.reference)
         finally:
             with self.free:
