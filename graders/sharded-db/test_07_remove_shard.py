@@ -6,7 +6,7 @@ import random
 import time
 
 from fleet import Fleet, killed_and_started
-from moving import ask_to_leave, leave, merged, must_be_unchanged, rebalance, until_idle
+from moving import ask_to_leave, join, leave, merged, must_be_unchanged, rebalance, until_idle
 from test_02_routing import must_be_placed
 from test_06_add_shard import must_list
 from vocabulary import Router
@@ -30,7 +30,10 @@ def must_have_left(router: Router, fleet: Fleet, name: str) -> None:
 
 
 def test_drained(services: Services, companions: Companions, rng: random.Random) -> None:
-    """SD-13, SD-24, SD-29: of three shards one leaves; its records go to the others, whose own stay."""
+    """SD-13, SD-24, SD-29: of three shards one leaves; its records go to the others, whose own stay.
+
+    SD-3: after a kill and a start it is still gone, though SHARDS names it.
+    """
     fleet = Fleet(services, companions, rng, 3)
     router = fleet.start()
     versions = router.fill(router.new_keys(200))
@@ -47,6 +50,10 @@ def test_drained(services: Services, companions: Companions, rng: random.Random)
         if gone := before[name].keys() - rows.keys():
             got = f"{len(gone)} went elsewhere, such as {min(gone)!r}"
             fail(evidence, expected=f"all records of {name} stay there", got=got, why=STAYS)
+    killed_and_started(router.service)
+    router.reconnect()
+    must_list(router, sorted(fleet.shards))
+    must_be_placed(router, versions)
 
 
 def test_refused(services: Services, companions: Companions, rng: random.Random) -> None:
@@ -63,24 +70,30 @@ def test_refused(services: Services, companions: Companions, rng: random.Random)
 
 
 def test_killed_amid(services: Services, companions: Companions, rng: random.Random) -> None:
-    """SD-29: the router is killed amid a move, at moments that the seed chose; after its starts it completes it."""
-    fleet = Fleet(services, companions, rng, 2, proxied=1)
+    """SD-29: the router is killed amid moves both ways, at moments that the seed chose; started again it ends them."""
+    fleet = Fleet(services, companions, rng, 1, spares=1, proxied=1)
     router = fleet.start()
     versions = router.fill(router.new_keys(250))
     before = merged(fleet.shards.rows())
-    (other,) = fleet.proxied
-    (victim,) = set(fleet.shards) - {other}
-    back = time.monotonic()
-    with fleet.shard(other).delayed(SLOW_MS):
+    (victim,) = fleet.shards
+    with fleet.spares[0][1].delayed(SLOW_MS):
+        join(router, fleet)
+        until_idle(router, killed_amid(router, rng))
+        must_be_placed(router, versions, GOES_ON)
         leave(router, victim)
-        for _ in range(2):
-            wait(0.05 + rng.random() * 0.25)
-            back = killed_and_started(router.service)
-        router.reconnect()
-        until_idle(router, back)
+        killed_amid(router, rng)
+        until_idle(router, killed_amid(router, rng))
     must_be_unchanged(router, before, merged(fleet.shards.rows()))
     must_have_left(router, fleet, victim)
     must_be_placed(router, versions, GOES_ON)
+
+
+def killed_amid(router: Router, rng: random.Random) -> float:
+    """A kill soon, and a start; when the router was ready."""
+    wait(0.05 + rng.random() * 0.25)
+    back = killed_and_started(router.service)
+    router.reconnect()
+    return back
 
 
 def test_halted(services: Services, companions: Companions, rng: random.Random) -> None:

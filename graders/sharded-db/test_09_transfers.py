@@ -8,7 +8,10 @@ from typing import Any
 
 from environment import PROMPT_MS
 from fleet import Fleet, hurt, keys_by_shard, killed_and_started
+from moving import join, until_idle
 from payments import Bank, Payers
+from test_05_shard_down import must_refuse
+from test_08_consistency import fill_with_ballast
 from vocabulary import JSON, Router, encoded, must_be_item, shown
 
 from labrunner.checks import Answer, Ask, Companions, Services, fail, wait
@@ -17,6 +20,10 @@ BOTH = "Money that leaves one account arrives at the other."
 NEITHER = "A transfer that is refused changes nothing."
 SLOW_MS = 12
 """So that a kill finds transfers between two of their steps, not in the program alone."""
+MOVING_MS = 2
+"""So that a move takes long enough for many transfers."""
+ACCOUNTS = 16
+"""So many that some of them move, and some do not."""
 AIMING_SECONDS = 1.0
 SLACK = 2.0
 """SD-33: so much longer than a shard's time-out each of fifty transfers may take."""
@@ -142,7 +149,10 @@ def must_not_overdraw(router: Router, accounts: list[str]) -> None:
 
 
 def test_shard_kills(services: Services, companions: Companions, rng: random.Random) -> None:
-    """SD-32, SD-33: while transfers run, shards are killed and paused; 10 s after the last fault the sum is what it was."""
+    """SD-32, SD-33: while transfers run, shards are killed and paused; 10 s after the last fault the sum is what it was.
+
+    SD-25: without any one of both shards a transfer over both is refused in time.
+    """
     fleet = Fleet(services, companions, rng, 2, timeout_ms=PROMPT_MS)
     router = fleet.start()
     bank = opened(router)
@@ -156,6 +166,9 @@ def test_shard_kills(services: Services, companions: Companions, rng: random.Ran
             back = undo()
         payers.go_on(5)
     bank.must_settle(payers, back)
+    one, other = rng.sample((bank.accounts[0], bank.accounts[-1]), 2)
+    with fleet.shard(rng.choice(list(fleet.shards))).paused():
+        must_refuse(router, router.transfer(one, other, 1))
 
 
 def test_router_kills(services: Services, companions: Companions, rng: random.Random) -> None:
@@ -186,3 +199,20 @@ def opened(router: Router) -> Bank:
     """Accounts on both shards."""
     by_shard = keys_by_shard(router, 5, "account")
     return Bank(router, [key for keys in by_shard.values() for key in keys], 100_000)
+
+
+def test_amid_moves(services: Services, companions: Companions, rng: random.Random) -> None:
+    """SD-28, SD-33: while a shard joins transfers go on, and what was paid moves with its account."""
+    fleet = Fleet(services, companions, rng, 1, spares=1, proxied=1)
+    router = fleet.start()
+    fill_with_ballast(router)
+    bank = Bank(router, router.new_keys(ACCOUNTS, "account"), 100_000)
+    fleet.spares[0][1].delayed(MOVING_MS)
+    with Payers(router, bank, is_hurt=False) as payers:
+        payers.go_on(5)
+        join(router, fleet)
+        until_idle(router, time.monotonic())
+        payers.go_on(5)
+    bank.must_settle(payers, time.monotonic())
+    if not payers.unknown:
+        bank.must_be_exact(*payers.evidence)

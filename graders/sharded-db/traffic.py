@@ -6,8 +6,10 @@ import json
 import random
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from fleet import once_served
 from vocabulary import IF_ABSENT, JSON, Router, encoded, if_match, items_of, member, record
 
 from labrunner.checks import Answer, Client, Unanswered, fail, note_deadline, note_history, undecided
@@ -188,11 +190,11 @@ class Traffic:
 
     # --- afterwards ------------------------------------------------------------------------------------------------
 
-    def read_all(self) -> None:
-        """Final reads: with nothing wrong any more each key is read."""
+    def read_all(self, back: float = 0.0) -> None:
+        """Final reads: with nothing wrong any more, the last shard `back` at that moment, each key is read."""
         self.router.reconnect()
         for key in self.keys:
-            answer = self.router.get(key)
+            answer = once_served(partial(self.router.get, key), back)
             if answer.status == 503:
                 expected = "200 or 404, with the router and all shards back"
                 self.router.too_slow(answer, expected=expected, got=answer.line, why="Nothing is wrong any more.")

@@ -109,8 +109,9 @@ class Shard:
             if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 connection.rollback()
         with self._changed:
-            self._busy.pop(connection, None)
-            if connection.closed or self._left.is_set():
+            # Whatever `_watch` has shut down is of no use to anybody, though the driver may not know it yet.
+            was_late = self._busy.pop(connection, None) == float("inf")
+            if was_late or connection.closed or self._left.is_set():
                 connection.close()
             else:
                 self._idle.append(connection)
