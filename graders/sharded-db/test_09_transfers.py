@@ -213,6 +213,6 @@ def test_amid_moves(services: Services, companions: Companions, rng: random.Rand
         join(router, fleet)
         until_idle(router, time.monotonic())
         payers.go_on(5)
-    bank.must_settle(payers, time.monotonic())
     if not payers.unknown:
         bank.must_be_exact(*payers.evidence)
+    bank.must_settle(payers, time.monotonic())
