@@ -29,6 +29,7 @@ H11 = {
     "keep-alive/empty-line",
     "chunked/chunk-sizes",
     "bad-requests/fields",
+    "bad-requests/lengths",
     "bad-requests/codings",
 }
 NGINX = {
