@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from test_04_bodies import expect_not_poisoned
-from vocabulary import CLOSE, Server, cut, expect_body, json_object, shown
+from vocabulary import CLOSE, Server, cut, expect_body, expect_not_poisoned, json_object, shown
 
 from labrunner.checks import Reply, exceeded, fail, for_all, raw_request
 

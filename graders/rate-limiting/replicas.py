@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from environment import HOUR, name_each
-from timing import RESET, WAIT, decision
+from timing import RESET, WAIT, must_be_possible
 from vocabulary import BEYOND, PLAIN, Policy
 
 from labrunner.checks import (
@@ -23,8 +23,6 @@ from labrunner.checks import (
     Services,
     exceeded,
     fail,
-    note_history,
-    quota,
     undecided,
 )
 
@@ -162,14 +160,7 @@ def settle(policy: Policy, asked: Sequence[tuple[Answer, int]], why: str) -> Non
     """Fail the check if no correct service can have answered one pair's requests so; each with its cost."""
     for answer, _ in asked:
         is_admitted(answer)
-    history = [decision(policy, answer, cost, WAIT | RESET) for answer, cost in asked]
-    judgement = quota.judge(policy.quota, history)
-    note_history(is_unknown=judgement.verdict is quota.Verdict.UNKNOWN)
-    if judgement.verdict is quota.Verdict.IMPOSSIBLE:
-        told = [asked[index][0] for index in judgement.telling]
-        fail(*told[-12:], expected=judgement.expected, got=judgement.got, why=why)
-    if judgement.verdict is quota.Verdict.UNKNOWN:
-        undecided("the search for a placement of these requests was given up")
+    must_be_possible(policy, asked, why, WAIT | RESET)
 
 
 def count_keys(redis: Companion) -> int:

@@ -73,14 +73,7 @@ class Pair:
             denied: likewise, had one of them been a 200.
             some: likewise, had all of them been 429s.
         """
-        history = [decision(self.policy, *each, judged) for each in zip(self.answers, self._costs, strict=True)]
-        judgement = quota.judge(self.policy.quota, history)
-        note_history(is_unknown=judgement.verdict is quota.Verdict.UNKNOWN)
-        if judgement.verdict is quota.Verdict.IMPOSSIBLE:
-            told = [self.answers[index] for index in judgement.telling]
-            fail(*told[-SHOWN:], expected=judgement.expected, got=judgement.got, why=why)
-        if judgement.verdict is quota.Verdict.UNKNOWN:
-            undecided("the search for a placement of these requests was given up")
+        history = must_be_possible(self.policy, zip(self.answers, self._costs, strict=True), why, judged)
         wrong = [({index}, quota.Answered.DENIED) for index in admitted]
         wrong += [({index}, quota.Answered.ADMITTED) for index in denied]
         wrong += [(set(some), quota.Answered.DENIED)] if some else []
@@ -93,8 +86,23 @@ class Pair:
                 undecided("a request was answered too late to tell anything")
 
 
-def decision(policy: Policy, answer: Answer, cost: int, judged: frozenset[str]) -> quota.Decision:
-    """One request, as the oracle wants it; `judged` as in `Pair.settle`."""
+def must_be_possible(
+    policy: Policy, asked: Iterable[tuple[Answer, int]], why: str, judged: frozenset[str]
+) -> list[quota.Decision]:
+    """One pair's answers and costs, as the oracle wants them; fails, or says undecided, as `Pair.settle` does."""
+    asked = list(asked)
+    history = [_decision(policy, *each, judged) for each in asked]
+    judgement = quota.judge(policy.quota, history)
+    note_history(is_unknown=judgement.verdict is quota.Verdict.UNKNOWN)
+    if judgement.verdict is quota.Verdict.IMPOSSIBLE:
+        told = [asked[index][0] for index in judgement.telling]
+        fail(*told[-SHOWN:], expected=judgement.expected, got=judgement.got, why=why)
+    if judgement.verdict is quota.Verdict.UNKNOWN:
+        undecided("the search for a placement of these requests was given up")
+    return history
+
+
+def _decision(policy: Policy, answer: Answer, cost: int, judged: frozenset[str]) -> quota.Decision:
     is_admitted = answer.status == 200
     left = reset = None
     if "reset" in judged or ("remaining" in judged and not is_admitted):
