@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,11 @@ from vocabulary import LETTERS, Router, record
 from labrunner.checks import (
     PULSE,
     Answer,
+    Ask,
+    Broken,
     Companion,
     Companions,
+    Exceeded,
     Service,
     Services,
     exceeded,
@@ -117,6 +121,40 @@ def until_served(router: Router, key: str, back: float) -> Answer:
             expected = f"no 503 from {BACK_SECONDS:.0f} s after the shard was back"
             router.too_slow(answer, deadline=BACK_SECONDS, expected=expected, got=got, why=COMES_BACK)
         time.sleep(0.05)
+
+
+class Aside:
+    """Requests all at once, from a thread of their own.
+
+    Args:
+        router: asked.
+        asks: what for.
+        connections: so many.
+    """
+
+    def __init__(self, router: Router, asks: list[Ask], connections: int) -> None:
+        self._answers: list[Answer] = []
+        self._fault: Broken | Exceeded | None = None
+        self._thread = threading.Thread(target=self._ask, args=(router, asks, connections), daemon=True)
+        self._thread.start()
+
+    def _ask(self, router: Router, asks: list[Ask], connections: int) -> None:
+        try:
+            self._answers = router.all_at_once(asks, connections)
+        except (Broken, Exceeded) as fault:
+            self._fault = fault
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all are answered, or one never will be."""
+        return not self._thread.is_alive()
+
+    def answers(self) -> list[Answer]:
+        """All of them, when they are there; raises what a connection of theirs ran into."""
+        self._thread.join()
+        if self._fault is not None:
+            raise self._fault
+        return self._answers
 
 
 def once_served(ask: Callable[[], Answer], back: float) -> Answer:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from environment import PATIENT_MS
-from fleet import BACK_SECONDS, Fleet, killed_and_started, settle, stopped
+from fleet import BACK_SECONDS, Aside, Fleet, killed_and_started, settle, stopped
 from shards import MOST_CONNECTIONS
 from vocabulary import IF_ABSENT, JSON, Router, encoded, etag, if_match, must_be_item, record, same, shown, version_of
 
@@ -241,26 +241,14 @@ def test_few_connections(services: Services, companions: Companions, rng: random
     key = router.new_key()
     version = router.store(key, 1)
     asks = [Ask(record(other)) for other in router.new_keys(300)]
-    answers: list[Answer] = []
-    lost: list[Broken | Exceeded] = []
-
-    def ask() -> None:
-        try:
-            answers.extend(router.all_at_once(asks, 100))
-        except (Broken, Exceeded) as fault:
-            lost.append(fault)
-
     looks: list[frozenset[int]] = []
     with shard.delayed(FAR_MS):
-        asking = threading.Thread(target=ask, daemon=True)
-        asking.start()
+        asking = Aside(router, asks, 100)
         wait(0.3)  # what was open before goes on, or ends
-        while asking.is_alive() or len(looks) < 2:
+        while not asking.is_over or len(looks) < 2:
             looks.append(router.shards.connections(name))
             wait(APART_SECONDS)
-    if lost:
-        raise lost[0]
-    for answer in answers:
+    for answer in asking.answers():
         if answer.status != 503:  # who has few connections may let some wait for too long
             answer.expect(404, "Nobody has put this record.")
     last = router.must_have(key, 1, version, READ)

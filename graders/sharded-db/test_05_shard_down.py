@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Iterator
 
 from environment import PROMPT_MS
-from fleet import BACK_SECONDS, Fleet, hurt, keys_by_shard, settle, until_served
+from fleet import BACK_SECONDS, Aside, Fleet, hurt, keys_by_shard, settle, until_served
 from vocabulary import JSON, SLACK, Router, encoded, items_of, member, must_be_item, record, shown
 
 from labrunner.checks import (
     Answer,
     Ask,
-    Broken,
     Companion,
     Companions,
-    Exceeded,
     Services,
     fail,
     note_deadline,
@@ -130,26 +127,14 @@ def test_others_served(services: Services, companions: Companions, rng: random.R
 
 def served_meanwhile(half: Halved, asks: list[Ask]) -> Iterator[tuple[Answer, str]]:
     """Ask for keys of the other shard while these requests wait, which are refused."""
-    answers: list[Answer] = []
-    lost: list[Broken | Exceeded] = []
-
-    def ask() -> None:
-        try:
-            answers.extend(half.router.all_at_once(asks, len(asks)))
-        except (Broken, Exceeded) as fault:
-            lost.append(fault)
-
-    waiting = threading.Thread(target=ask, daemon=True)
-    waiting.start()
+    waiting = Aside(half.router, asks, len(asks))
     while True:
-        is_over = not waiting.is_alive()
+        is_over = waiting.is_over
         for key in half.kept:
             yield half.router.get(key), key
         if is_over:
             break
-    if lost:
-        raise lost[0]
-    for answer in answers:
+    for answer in waiting.answers():
         must_refuse(half.router, answer)
 
 
