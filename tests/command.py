@@ -50,7 +50,9 @@ def _argv(arguments: tuple[str, ...]) -> list[str]:
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
     root = str(Path(__file__).parents[1])
-    return {**os.environ, "PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
+    # Where it crashed is in its last words, should it ever.
+    ours = {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1"}
+    return {**os.environ, **ours, **(extra or {})}
 
 
 def finish(process: subprocess.Popen[bytes]) -> Done:

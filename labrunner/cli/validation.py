@@ -143,7 +143,7 @@ class Validating:
         seed = self._asked.seed or fresh_seed()
         try:
             lab = self._catalog.lab(name)
-            with loaded(lab) as kept, self._store(lab, runtime, seed) as store:
+            with loaded(lab, runtime) as kept, self._store(lab, runtime, seed) as store:
                 return self._of_lab(lab, kept, runtime, store)
         except LabInvalid as fault:
             first, _, rest = fault.message.partition("\n")
@@ -199,7 +199,7 @@ class Validating:
         listen()
         for name in names:
             lab = self._catalog.lab(name)
-            with loaded(lab) as kept:
+            with loaded(lab, "process") as kept:
                 for difference in transcripts.update(lab, _as_learner(lab, kept)):
                     self._console.print(difference or "nothing has changed\n", markup=False, end="", soft_wrap=True)
         return ExitCode.OK

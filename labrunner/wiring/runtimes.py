@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 CHOICES = ("auto", "docker", "process")
 
 
+def load(choice: str) -> None:
+    """Import now what `pick` would import."""
+    if choice != "process":
+        import labrunner.runtimes.docker.runtime
+    if choice != "docker":
+        import labrunner.runtimes.process.runtime  # noqa: F401
+
+
 def pick(
     choice: str,
     language: Language,

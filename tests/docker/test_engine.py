@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.docker_client import get_docker_host
 
 from labrunner.errors import EnvironmentProblem
 from labrunner.runtimes.docker import address
+from labrunner.runtimes.docker.engine import connect
 from labrunner.runtimes.docker.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -103,6 +106,18 @@ def test_something_else_behind_the_socket(tmp_path: Path, answer: bytes) -> None
         with pytest.raises(EnvironmentProblem, match="engine"):
             address.reach(_environ(tmp_path, DOCKER_HOST=f"unix://{path}"))
         thread.join()
+
+
+def test_the_environment_stays_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads of other runs may be reading it: a process that writes it beside them can crash (setenv(3))."""
+    for name in ("DOCKER_HOST", "TESTCONTAINERS_RYUK_DISABLED"):
+        monkeypatch.delenv(name, raising=False)
+    before = dict(os.environ)
+    with contextlib.closing(connect()) as engine:
+        assert os.environ == before
+        # What these said is known all the same.
+        assert testcontainers_config.ryuk_disabled
+        assert get_docker_host() == engine.address.url
 
 
 def test_without_permission(tmp_path: Path, where: Address) -> None:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import TYPE_CHECKING, Any
-
-from labrunner.errors import EnvironmentProblem
-from labrunner.runtimes.docker import address
-
-# Before Testcontainers is imported: its own reaper mounts the engine's socket into a container, so we have another.
-os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
 
 import docker
 import docker.errors
 import requests
+from testcontainers.core.config import testcontainers_config
 from testcontainers.core.docker_client import DockerClient
 from testcontainers.core.labels import create_labels
+
+from labrunner.errors import EnvironmentProblem
+from labrunner.runtimes.docker import address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +25,9 @@ TIMEOUT = 120
 """Seconds for one answer of the engine; a busy one takes long to remove a network."""
 POOL = 64
 """Connections at once; each service's output takes one for its whole life."""
+# Its own reaper mounts the engine's socket into a container, so we have another. Said here and not by variables of the
+# environment: these are not to be written beside threads that read them (setenv(3)), and runs go on side by side.
+testcontainers_config.ryuk_disabled = True
 
 
 class Engine(DockerClient):
@@ -40,7 +40,7 @@ class Engine(DockerClient):
     def __init__(self, where: Address) -> None:
         # Not the base class's: it asks the engine for its version and logs in to registries, once for each container.
         self.address = where
-        os.environ["DOCKER_HOST"] = where.url  # the rest of Testcontainers looks there
+        testcontainers_config.tc_properties["tc.host"] = where.url  # the rest of Testcontainers looks there
         self.client = docker.DockerClient(base_url=where.url, version=API, timeout=TIMEOUT, max_pool_size=POOL)
 
     @property
