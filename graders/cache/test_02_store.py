@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 from test_01_proxy import SHORT_MS, must_be_short
 from vocabulary import NOT_TWICE, Site, content_of, field_of
@@ -20,9 +21,9 @@ def test_hit(site: Site) -> None:
     story = site.story().says(HOUR, ("X-Kept", "yes"), ("Content-Type", "text/plain"))
     for _ in range(3):
         story.get(NOT_TWICE)
-    answer = story.answers[-1]
-    kept = (field_of(answer, "X-Kept"), field_of(answer, "Content-Type"), content_of(answer))
-    if kept != ("yes", "text/plain", content_of(story.answers[0])):
+    first, answer = story.answers[0], story.answers[-1]
+    kept = (field_of(answer, "X-Kept"), field_of(answer, "Content-Type"), field_of(answer, "Date"), content_of(answer))
+    if kept != ("yes", "text/plain", field_of(first, "Date"), content_of(first)):
         fail(*story.answers[::2], expected="fields and body of the first answer", got=str(kept), why=NOT_TWICE)
 
 
@@ -71,7 +72,7 @@ def test_last_member(site: Site) -> None:
     for _ in range(2):
         story.get(why)
         shown = field_of(story.answers[-1], "Cache-Status") or ""
-        if not shown.startswith("before; hit; ttl=3"):
+        if not re.sub(r"\s*([;,])\s*", r"\1", shown).startswith("before;hit;ttl=3,"):
             fail(story.answers[-1], expected="before; hit; ttl=3, lab; ...", got=shown, why=why)
 
 
@@ -81,7 +82,7 @@ def test_truncated(site: Site, services: Services) -> None:
     for ends, framing in (("short", "length"), ("reset", "length"), ("stall", "length"), ("short", "chunked")):
         target = own.new_target()
         broken = {"fields": [["Cache-Control", HOUR]], "size": 90_000, "ends": ends, "framing": framing}
-        own.source.plan(target, broken, broken, then={"fields": [["Cache-Control", HOUR]]})
+        own.source.plan(target, then=broken)
         must_be_short(own, target)
         before = len(own.source.calls(target))
         answers: list[Answer] = []

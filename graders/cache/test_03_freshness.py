@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from vocabulary import NOT_TWICE, Site
+from vocabulary import NOT_TWICE, Site, describe, read
 
-from labrunner.checks import for_all, wait
+from labrunner.checks import Services, fail, for_all, wait
 
 LIFETIME = "An answer is used for as long as the origin said, and no longer."
 AGE = "An answer is as old as its journey, not as its time in this cache."
+PATIENT_MS = 15_000
+SLOW_SECONDS = 3
 LATE_SECONDS = 3.2
 """After so long what was fresh for a second is stale, whatever the whole seconds hide (CA-13)."""
 
@@ -49,13 +51,24 @@ def test_invalid(site: Site) -> None:
         story.get(LIFETIME)
 
 
-def test_age(site: Site) -> None:
-    """CA-12: Date and Age of the origin count."""
+def test_age(site: Site, services: Services) -> None:
+    """CA-12: Date and Age of the origin count, and so does the time that the forward took."""
     for age, date in ((50, 0), (0, -50), (20, -50), (50, -20), (200, 0), (0, -200), (0, 50), (40, None)):
         fields = (("Age", str(age)),) if age else ()
         story = site.story().says("max-age=100", *fields, date=date)
         story.get(AGE)
         story.get(AGE)
+    patient = site.own(services, ORIGIN_TIMEOUT_MS=PATIENT_MS)
+    target = patient.new_target()
+    patient.source.plan(
+        target, then={"fields": [["Cache-Control", "max-age=100"], ["Age", "50"]], "slow": SLOW_SECONDS}
+    )
+    patient.well(patient.ask(target)).expect(200, why=AGE)
+    got = read(patient.well(answer := patient.ask(target)))
+    least = 50 + SLOW_SECONDS - 1  # CA-13
+    if not got.is_hit or got.age is None or got.age < least:
+        why = f"{AGE} It said Age: 50, and was {SLOW_SECONDS} s on its way."
+        fail(answer, expected=f"a hit with Age {least} at least", got=describe(got), why=why)
 
 
 def test_expires_in_time(site: Site) -> None:

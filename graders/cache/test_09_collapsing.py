@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
-from vocabulary import Aside, Site, describe, read
+from test_08_eviction import must_have_stats
+from vocabulary import Aside, Site, describe, read, told_of
 
 from labrunner.checks import Answer, Ask, Broken, Services, burst, exceeded, fail, wait
 
@@ -22,22 +24,24 @@ GATHER_SECONDS = 0.4
 """So long the first forward is held, so that others find it under way; who comes later is right in any case."""
 SIDE_BY_SIDE = 3
 ONE = "A hundred clients who want the same thing at once are no reason to ask a hundred times."
+TOLD = "Who waited for another's request did not make one (CA-25), and the statistics count both."
 SHARED = "What may not be stored is for one client, and waiting for it changes nothing of that."
+FOR_WHOM = "The answer that somebody else waits for may be none for this client."
 FREED = "Whoever waits for another's request is told how it ended."
 FIELDS = [["Cache-Control", "max-age=3600"]]
 
 
-def during(site: Site, target: str, act: Callable[[], None], count: int, forward: int = 1) -> list[Answer]:
-    """So many GETs at once, and what is done meanwhile from the moment on when that forward is at the origin."""
+def during(site: Site, asks: list[Ask], act: Callable[[], None], forward: int = 1) -> list[Answer]:
+    """These requests of one target at once, and what is done meanwhile once that forward is at the origin."""
 
     def watch() -> None:
-        if site.source.is_reached(target, forward):
+        if site.source.is_reached(asks[0].target, forward):
             wait(GATHER_SECONDS)
             act()
 
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
-    answers = burst(site.service, [Ask(target)] * count, deadline=GIVE_UP)
+    answers = burst(site.service, asks, deadline=GIVE_UP)
     watching.join()
     return answers
 
@@ -47,12 +51,13 @@ def test_stampede(site: Site, services: Services) -> None:
     own = site.own(services, ORIGIN_TIMEOUT_MS=LONG_MS)
     target = own.new_target()
     own.source.plan(target, {"fields": FIELDS, "hold": True}, then={"fields": FIELDS})
-    answers = during(own, target, lambda: own.source.release(target), MANY)
-    must_be_one(own, target, answers, 1)
+    answers = during(own, [Ask(target)] * MANY, lambda: own.source.release(target))
+    must_be_one(own, target, answers, 0)
 
 
-def must_be_one(site: Site, target: str, answers: list[Answer], count: int) -> None:
-    """All have the last forward's answer, and there were so many forwards."""
+def must_be_one(site: Site, target: str, answers: list[Answer], before: int) -> None:
+    """All have the last forward's answer, and there was one more than before; it is told who waited for it."""
+    count = before + 1
     calls = site.source.calls(target)
     if len(calls) != count:
         fail(*answers[:2], expected=f"{count} at the origin", got=f"{len(calls)} for {len(answers)} clients", why=ONE)
@@ -60,6 +65,12 @@ def must_be_one(site: Site, target: str, answers: list[Answer], count: int) -> N
         got = read(site.well(answer).expect(200, why=ONE))
         if got.number != calls[-1].number:
             fail(answer, expected=f"answer {calls[-1].number} for everybody", got=describe(got), why=ONE)
+    leading = [answer for answer in answers if not {"hit", "collapsed"} & {*told_of(answer)}]
+    if len(leading) != 1:
+        fail(*leading[:2], expected="one that was forwarded; the others are hits, or collapsed",
+             got=f"{len(leading)} of {len(answers)} without hit or collapsed", why=TOLD)  # fmt: skip
+    waited, hits = (sum(name in told_of(answer) for answer in answers) for name in ("collapsed", "hit"))
+    must_have_stats(site, hits=hits, misses=len(answers) - hits + before, collapsed=waited)
 
 
 def test_stale_stampede(site: Site, services: Services) -> None:
@@ -70,8 +81,8 @@ def test_stale_stampede(site: Site, services: Services) -> None:
     new = {"fields": FIELDS, "etag": '"a"', "validates": True}
     own.source.plan(target, old, new | {"hold": True}, then=new)
     own.well(own.ask(target))
-    answers = during(own, target, lambda: own.source.release(target), MANY, forward=2)
-    must_be_one(own, target, answers, 2)
+    answers = during(own, [Ask(target)] * MANY, lambda: own.source.release(target), forward=2)
+    must_be_one(own, target, answers, 1)
 
 
 def test_others_go_on(site: Site, services: Services) -> None:
@@ -93,7 +104,7 @@ def test_others_go_on(site: Site, services: Services) -> None:
         own.source.release(target)
 
     raised: list[BaseException] = []
-    during(own, target, ask_others, SOME)
+    during(own, [Ask(target)] * SOME, ask_others)
     if raised:
         raise raised[0]
 
@@ -109,12 +120,9 @@ def test_not_shared(site: Site, services: Services) -> None:
         def act(target: str = target, seen: list[bool] = seen) -> None:
             own.source.release(target)
             seen.append(own.source.is_reached(target, SIDE_BY_SIDE, within=2.0))
-            for _ in range(60):  # those who came late are held too
-                own.source.release(target)
-                if own.source.is_reached(target, SOME, what="answered", within=0.1):
-                    return
+            release_all(own, target)
 
-        answers = during(own, target, act, SOME)
+        answers = during(own, [Ask(target)] * SOME, act)
         numbers = [read(own.well(answer)).number for answer in answers]
         if len(set(numbers)) != len(numbers):
             twice = next(number for number in numbers if numbers.count(number) > 1)
@@ -123,6 +131,33 @@ def test_not_shared(site: Site, services: Services) -> None:
         if seen != [True]:
             exceeded(*answers[:2], deadline=2.0, expected="those who waited ask the origin side by side",
                      got="one after another", why=SHARED)  # fmt: skip
+
+
+def release_all(site: Site, target: str) -> None:
+    """Also those who come late."""
+    for _ in range(60):
+        site.source.release(target)
+        if site.source.is_reached(target, SOME, what="answered", within=0.1):
+            return
+
+
+def test_apart(site: Site, services: Services) -> None:
+    """CA-26: who waits is served only what is selected for it; what somebody signed in was told is for nobody else."""
+    own = site.own(services, ORIGIN_TIMEOUT_MS=LONG_MS)
+    for name, values, fields in (
+        ("X-Lang", ["de", "en", "fr"], [*FIELDS, ["Vary", "X-Lang"]]),
+        ("Authorization", [f"Bearer {number}" for number in range(SOME)], FIELDS),
+    ):
+        target = own.new_target()
+        own.source.plan(target, then={"fields": fields, "hold": True})
+        asks = [Ask(target, {name: values[number % len(values)]}) for number in range(SOME)]
+        answers = during(own, asks, partial(release_all, own, target))
+        told = {call.number: call.values(name) for call in own.source.calls(target)}
+        for ask, answer in zip(asks, answers, strict=True):
+            number = read(own.well(answer).expect(200, why=FOR_WHOM)).number or 0
+            if told.get(number) != [ask.headers[name]]:
+                got = f"answer {number}, to {name}: {', '.join(told.get(number, ['nobody']))}"
+                fail(answer, expected=f"an answer to {name}: {ask.headers[name]}", got=got, why=FOR_WHOM)
 
 
 def test_failed(site: Site, services: Services) -> None:

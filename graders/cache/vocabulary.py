@@ -22,6 +22,7 @@ Heard = Answer | Reply
 PLAIN = string.ascii_lowercase + string.digits
 NO_FAULT = "Nothing was wrong with the origin, so nothing is in the way of its answer."
 NOT_TWICE = "What is stored and fresh is not asked for again: that is what a cache is for."
+UNDER_WAY = "What was fetched before the change is old, however late it arrives."
 BODY = re.compile(r"answer (\d+) ")
 WHOLE_BODY = re.compile(r"answer \d+ to \S+ (\S+)\n")
 MEMBER = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
@@ -43,11 +44,16 @@ def content_of(answer: Heard) -> bytes:
     return answer.content if isinstance(answer, Reply) else answer.body
 
 
-def read(answer: Heard) -> Got:
-    """What an answer says of itself, in the model's words."""
+def told_of(answer: Heard) -> list[str]:
+    """The parameters of ``lab`` in ``Cache-Status``, if that is its last member."""
     members = [each.strip() for each in MEMBER.findall(field_of(answer, "Cache-Status") or "")]
     parameters = [each.strip() for each in members[-1].split(";")] if members else [""]
-    told = parameters[1:] if parameters[0] == "lab" else []
+    return parameters[1:] if parameters[0] == "lab" else []
+
+
+def read(answer: Heard) -> Got:
+    """What an answer says of itself, in the model's words."""
+    told = told_of(answer)
     why = next((each.removeprefix("fwd=") for each in told if each.startswith("fwd=")), "")
     number, age = field_of(answer, "X-Answer"), field_of(answer, "Age")
     body = BODY.match(content_of(answer).decode("latin-1"))
@@ -150,6 +156,14 @@ class Aside:
         raise self._came
 
 
+def must_be_after(held: int, changed: Answer, answer: Answer) -> None:
+    """CA-24: after that change nothing is served of what the origin said to its requests up to that number."""
+    got = read(answer)
+    if (got.number or 0) <= held or (got.body is not None and got.body <= held):
+        expected = "an answer that was fetched after the change"
+        fail(changed, answer, expected=expected, got=describe(got), why=UNDER_WAY)
+
+
 class Story:
     """One URI's exchanges, each judged by the model of a correct cache as it comes."""
 
@@ -189,8 +203,12 @@ class Story:
         fresh, self._calls = calls[self._calls :], len(calls)
         forwards = tuple(said(self._step, call, answer.answered) for call in fresh)
         is_refused = any("only-if-cached" in value for _, value in fields) and not forwards
-        if answer.status in OWN and all(each.status not in {0, *OWN} for each in forwards) and not is_refused:
+        if all(each.status not in {0, *OWN} for each in forwards) and not is_refused:
             self.site.must_be_well(answer)
+            if forwards and answer.answered - answer.sent >= self.site.patience:
+                # The origin's answer was sent, and may have come too late for the service all the same.
+                exceeded(answer, deadline=self.site.patience, expected="the origin's answer at once",
+                         got=f"{answer.line}, when the origin's time was up", why=NO_FAULT)  # fmt: skip
         got = read(answer)
         if not got.why and not got.is_hit and answer.status not in OWN and method != "PURGE":
             expected, shown = (

@@ -172,6 +172,10 @@ class Handler(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
     origin: Origin
+    is_last = False
+    """Whether the client said that it asks no more here (RFC 9112, 9.6). That `Connection: close` is not answered by the
+    same is on purpose: Go's net/http forgets what else that field names."""
+    may_chunk = True
 
     def handle(self) -> None:
         """Answer until the connection ends."""
@@ -189,6 +193,8 @@ class Handler(socketserver.StreamRequestHandler):
             name, _, value = raw.partition(":")
             fields.append((name, value.strip(" \t")))
         body = self.body(fields)
+        self.is_last = line[2] != "HTTP/1.1" or "close" in (value_of(fields, "connection") or "").lower()
+        self.may_chunk = line[2] == "HTTP/1.1"
         call = {
             "method": line[0],
             "target": line[1],
@@ -224,6 +230,8 @@ class Handler(socketserver.StreamRequestHandler):
         if step.get("validates") and matches(call["fields"], step):
             status, extra = 304, step.get("also", extra)
         framing = step.get("framing", "length")
+        if framing == "chunked" and not self.may_chunk:
+            framing = "close"
         head = [f"HTTP/1.1 {status} {phrase(status)}", f"X-Answer: {call['number']}"]
         head += [f"{name}: {value}" for name, value in [*extra, *own_fields(step)]]
         data = b"" if status in WITHOUT_BODY else body_of(call, step)
@@ -243,7 +251,7 @@ class Handler(socketserver.StreamRequestHandler):
             self.origin.note_answered(call, status)
         self.wfile.write(start + b"\r\n" + sent)
         self.wfile.flush()
-        return self.break_off(ends) if ends else framing != "close"
+        return self.break_off(ends) if ends else framing != "close" and not self.is_last
 
     def never_begin(self, start: bytes, *, is_silent: bool) -> bool:
         """A field section that does not end."""

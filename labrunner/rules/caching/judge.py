@@ -275,10 +275,11 @@ def _after(kept: Store, asked: Asked, said: Said, entry: Stored | None) -> list[
     if asked.method not in SAFE:
         return [(frozenset() if 200 <= said.status < 400 else kept, None)]
     if asked.method != "GET" or "no-store" in asked.directives or asked.get("range") is not None:
-        if said.status != 304 or entry is None or not entry.head.has_validator or asked.method != "GET":
+        if said.status != 304 or entry is None or not entry.head.has_validator:
             return [(kept, None)]
-        # With `no-store`: to whose condition this 304 was, the client's or the cache's, is not said.
-        return [(kept, dataclasses.replace(entry, head=_merged(entry.head, said))), (kept, entry), (kept, None)]
+        # To whose condition this 304 was, the client's (if it had one) or the cache's, is not said.
+        validated = [(kept, dataclasses.replace(entry, head=_merged(entry.head, said))), (kept, entry)]
+        return [*validated, (kept, None)] if asked.has_conditions else validated
     if said.status == 304:
         if entry is None or not entry.head.has_validator:
             return [(kept, None)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from messages import Answer, Asked, problem
 from origin import Failed, Origin
@@ -96,9 +96,10 @@ class Cache:
             self.forget(asked.target)
             ours = {self.origin.authority, *asked.lines("host")}
             for value in answer.lines("location") + answer.lines("content-location"):
-                parts = urlsplit(value)
-                if value.startswith("/") or parts.netloc in ours:
-                    self.forget(value.removeprefix(f"{parts.scheme}://{parts.netloc}").partition("#")[0] or "/")
+                base = f"http://{self.origin.authority}{asked.target}"
+                parts = urlsplit(value if value.startswith("/") else urljoin(base, value))
+                if not parts.netloc or parts.netloc in ours:
+                    self.forget((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
         return answer.marked(f"fwd={why}")
 
     async def fetched(self, asked: Asked, entry: Entry | None, why: str) -> Answer:

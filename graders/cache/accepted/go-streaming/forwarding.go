@@ -23,11 +23,13 @@ var (
 	errTooLate  = errors.New("too late")
 )
 
-// Origin is where answers come from, over connections that are kept.
+// Origin is where answers come from. Only GET and HEAD go over connections that are kept: Go sends again, and by itself, what it
+// takes for idempotent and what such a connection did not answer (CA-4).
 type Origin struct {
 	authority string
 	timeout   time.Duration
-	transport *http.Transport
+	kept      *http.Transport
+	once      *http.Transport
 }
 
 // newOrigin reads ORIGIN_URL.
@@ -36,8 +38,9 @@ func newOrigin(text string, timeout time.Duration) (*Origin, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: 5 * time.Second}
-	return &Origin{parts.Host, timeout, transport}, nil
+	kept := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: 5 * time.Second}
+	once := &http.Transport{DisableCompression: true, DisableKeepAlives: true}
+	return &Origin{parts.Host, timeout, kept, once}, nil
 }
 
 // fetch forwards a request; with an entry, which may be nil, its validators take the place of the client's conditions.
@@ -54,7 +57,11 @@ func (o *Origin) fetch(request Request, validated *Entry) (Response, *steady, []
 	}
 	limited, cancel := context.WithCancel(context.Background())
 	late := time.AfterFunc(o.timeout, cancel)
-	answer, err := o.transport.RoundTrip((&http.Request{
+	transport := o.once
+	if request.Method == http.MethodGet || request.Method == http.MethodHead {
+		transport = o.kept
+	}
+	answer, err := transport.RoundTrip((&http.Request{
 		Method:        request.Method,
 		URL:           target,
 		Host:          o.authority,

@@ -93,7 +93,7 @@ class Cache:
                 self.store.use(entry)
                 if why and not entry.is_refreshing:
                     entry.is_refreshing = True
-                    threading.Thread(target=self.refresh, args=(request, entry)).start()
+                    threading.Thread(target=self.refresh, args=(request, entry), daemon=True).start()
                 chosen = next(self.numbers) % len(self.buffers)
                 self.buffers[chosen] = served(request, entry, "hit")
             elif "only-if-cached" in directives(request.fields):
@@ -237,7 +237,7 @@ class Cache:
         new = entry_of(request, response, took)
         with self.lock:
             if is_kept and not flight.is_void:
-                self.store.put(new, entry or self.store.find(request))
+                self.store.put(new, entry if entry in self.store.order else self.store.find(request))
             elif entry and not is_kept and response.status < 500:
                 self.store.drop(entry)
         has_failed = response.status >= 500 and not is_kept

@@ -89,7 +89,7 @@ class Cache:
                 self.store.use(entry)
                 if why and not entry.is_refreshing:
                     entry.is_refreshing = True
-                    threading.Thread(target=self.refresh, args=(request, entry)).start()
+                    threading.Thread(target=self.refresh, args=(request, entry), daemon=True).start()
                 return served(request, entry, "hit")
             if "only-if-cached" in directives(request.fields):
                 return problem(504, "not stored")
@@ -228,7 +228,7 @@ class Cache:
         new = entry_of(request, response, took)
         with self.lock:
             if is_kept and not flight.is_void:
-                self.store.put(new, entry or self.store.find(request))
+                self.store.put(new, entry if entry in self.store.order else self.store.find(request))
             elif entry and not is_kept and response.status < 500:
                 self.store.drop(entry)
         has_failed = response.status >= 500 and not is_kept
