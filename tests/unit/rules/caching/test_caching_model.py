@@ -243,6 +243,28 @@ def test_a_change_invalidates_when_it_succeeds(status: int, *, is_hit: bool) -> 
     assert isinstance(judge([*begin, wrong]), Impossible)
 
 
+@pytest.mark.parametrize(
+    "got, tags, is_right",
+    [
+        (Got(200, 2, why="stale"), "", True),
+        (Got(200, 1, why="stale"), "", True),
+        (Got(304, 2, why="stale"), "", False),
+        (Got(304, 2, why="stale"), '"a"', True),
+        (Got(200, 2, why="stale"), '"b"', True),
+    ],
+)
+def test_a_head_may_validate(got: Got, tags: str, *, is_right: bool) -> None:
+    """RFC 9111, 4.3.5, and CA-20: who asked without a condition is not told 304, to whomever the origin said that."""
+    first = Said(1, 200, 0.0, 0.1, fields=(("Cache-Control", "max-age=60"), ("ETag", '"a"')), date=-200)
+    told = Said(2, 304, 1.0, 1.1, method="HEAD", seen=(("If-None-Match", '"a"'),), fields=(("ETag", '"a"'),))
+    fields = (("If-None-Match", tags),) if tags else ()
+    seen = [
+        Exchange(Asked("GET", 0.0, 0.1), Got(200, 1, 1, why="uri-miss", is_stored=True), (first,)),
+        Exchange(Asked("HEAD", 1.0, 1.1, fields), got, (told,)),
+    ]
+    assert (judge(seen) is None) == is_right
+
+
 def test_ideal_hits() -> None:
     """The least recently used goes, and use is what counts."""
     assert ideal_hits("abacab", 2) == 2
