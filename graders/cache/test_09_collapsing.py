@@ -24,7 +24,7 @@ GATHER_SECONDS = 0.4
 """So long the first forward is held, so that others find it under way; who comes later is right in any case."""
 SIDE_BY_SIDE = 3
 ONE = "A hundred clients who want the same thing at once are no reason to ask a hundred times."
-TOLD = "Who waited for another's request did not make one (CA-25), and the statistics count both."
+TOLD = "Who waited for another's request did not make one (CA-25)."
 SHARED = "What may not be stored is for one client, and waiting for it changes nothing of that."
 FOR_WHOM = "The answer that somebody else waits for may be none for this client."
 FREED = "Whoever waits for another's request is told how it ended."
@@ -69,8 +69,17 @@ def must_be_one(site: Site, target: str, answers: list[Answer], before: int) -> 
     if len(leading) != 1:
         fail(*leading[:2], expected="one that was forwarded; the others are hits, or collapsed",
              got=f"{len(leading)} of {len(answers)} without hit or collapsed", why=TOLD)  # fmt: skip
+
+
+def test_counted(site: Site, services: Services) -> None:
+    """CA-31: who waited is counted, among the misses too."""
+    own = site.own(services, ORIGIN_TIMEOUT_MS=LONG_MS)
+    target = own.new_target()
+    own.source.plan(target, {"fields": FIELDS, "hold": True}, then={"fields": FIELDS})
+    answers = during(own, [Ask(target)] * SOME, lambda: own.source.release(target))
+    must_be_one(own, target, answers, 0)
     waited, hits = (sum(name in told_of(answer) for answer in answers) for name in ("collapsed", "hit"))
-    must_have_stats(site, hits=hits, misses=len(answers) - hits + before, collapsed=waited)
+    must_have_stats(own, hits=hits, misses=SOME - hits, collapsed=waited)
 
 
 def test_stale_stampede(site: Site, services: Services) -> None:
