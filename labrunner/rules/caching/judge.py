@@ -278,8 +278,8 @@ def _after(kept: Store, asked: Asked, said: Said, entry: Stored | None) -> list[
         if said.status != 304 or entry is None or not entry.head.has_validator:
             return [(kept, None)]
         # To whose condition this 304 was, the client's (if it had one) or the cache's, is not said.
-        validated = [(kept, dataclasses.replace(entry, head=_merged(entry.head, said))), (kept, entry)]
-        return [*validated, (kept, None)] if asked.has_conditions else validated
+        served = [dataclasses.replace(entry, head=_merged(entry.head, said)), entry]
+        return [(kept, each) for each in (*served, *([None] if asked.has_conditions else []))]
     if said.status == 304:
         if entry is None or not entry.head.has_validator:
             return [(kept, None)]
