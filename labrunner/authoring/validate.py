@@ -13,6 +13,7 @@ from labrunner.authoring import cases as authors
 from labrunner.authoring import sections
 from labrunner.authoring.judging import Tally
 from labrunner.authoring.trees import misplaced, out_of_step
+from labrunner.errors import EnvironmentProblem
 from labrunner.model.status import Status
 from labrunner.model.validation import CaseKind, LabReport, Section
 from labrunner.solution import manifest
@@ -78,9 +79,9 @@ def validate(lab: Lab, held: tuple[str, ...], grade: Grade, wanted: Wanted, kept
 def _graded(lab: Lab, cases: Sequence[Case], grade: Grade, wanted: Wanted, abort: Callable[[], None]
             ) -> Iterator[CaseReport]:  # fmt: skip
     pool = ThreadPoolExecutor(wanted.jobs, thread_name_prefix="validate")
-    stopped = threading.Event()
+    stopped, able = threading.Event(), threading.Event()
     try:
-        works = [_Work(lab, case, grade, wanted, stopped) for case in cases]
+        works = [_Work(lab, case, grade, wanted, stopped, able) for case in cases]
         futures = {pool.submit(work.functional): work for work in works}
         for future in as_completed(futures):
             future.result()
@@ -102,14 +103,24 @@ def _graded(lab: Lab, cases: Sequence[Case], grade: Grade, wanted: Wanted, abort
 
 
 class _Work:
-    """One solution's runs: what can be done beside others, and what cannot."""
+    """One solution's runs: what can be done beside others, and what cannot.
 
-    def __init__(self, lab: Lab, case: Case, grade: Grade, wanted: Wanted, stopped: threading.Event) -> None:
+    Args:
+        lab, case, grade, wanted: as `validate` was given them.
+        stopped: set when nobody wants runs any more.
+        able: set by the first run that came to its end: this machine can do it. What keeps a later one from that is about one
+            solution, and no reason to throw away hours of others.
+    """
+
+    def __init__(
+        self, lab: Lab, case: Case, grade: Grade, wanted: Wanted, stopped: threading.Event, able: threading.Event
+    ) -> None:
         self._lab = lab
         self._case = case
         self._grade = grade
         self._wanted = wanted
         self._stopped = stopped
+        self._able = able
         self._tally = Tally(lab, case, wanted)
         self._measured = wanted.measured(lab, case)
         self._seconds = 0.0
@@ -138,7 +149,13 @@ class _Work:
             for number, asked in enumerate(runs, start=first):
                 if self._stopped.is_set() or self._tally.hindered:
                     break
-                self._tally.add(_run(self._case, solution, asked, self._grade, self._wanted, number))
+                try:
+                    self._tally.add(_run(self._case, solution, asked, self._grade, self._wanted, number))
+                    self._able.set()
+                except EnvironmentProblem as fault:
+                    if not self._able.is_set():
+                        raise
+                    self._tally.hindered = fault.message
         self._seconds += time.monotonic() - began
 
     def report(self) -> CaseReport:

@@ -10,6 +10,7 @@ import pytest
 from labrunner.authoring.validate import validate
 from labrunner.authoring.wanted import Mode, Wanted
 from labrunner.catalog import manifest
+from labrunner.errors import EnvironmentProblem
 from labrunner.model.event import CheckEnded, RunEnded, StartFailed
 from labrunner.model.outcome import Failure, Outcome
 from labrunner.model.result import Fault, Startup
@@ -225,6 +226,29 @@ def test_a_machine_that_cannot_is_not_the_labs_fault(lab: Lab, grades: Grades) -
     report = _report(lab, grades)
     assert report.hindered == ("No room.",)
     assert "No room" not in _told(report)
+
+
+def test_what_the_machine_could_not_do_once_ends_no_validation(lab: Lab, grades: Grades) -> None:
+    """Its solution is told apart, and all others are graded; but where nothing can be graded, that is said at once."""
+    done: list[str] = []
+
+    def grade(solution: Solution, seed: str, asked: tuple[str, ...], effort: Effort) -> Result:
+        result = grades(solution, seed, asked, effort)
+        done.append(grades.asked[-1][0])
+        if done[-1] == "mutant":
+            raise EnvironmentProblem("A network stays.")
+        return result
+
+    report = _report(lab, grade)
+    assert report.hindered == ("A network stays.",)
+    assert done.count("reference") == 2
+    assert "A network stays" not in _told(report)
+
+    def nothing(*_: object) -> Result:
+        raise EnvironmentProblem("No engine.")
+
+    with pytest.raises(EnvironmentProblem, match="No engine"):
+        _report(lab, nothing)
 
 
 def test_a_quick_validation_asks_mutants_what_they_name_and_a_tenth_of_the_others(lab: Lab, grades: Grades) -> None:
