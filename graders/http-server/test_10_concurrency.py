@@ -37,7 +37,10 @@ IDLE = 500
 SLOW = 50
 PROBES = 5
 FILLING = 3
-"""So often is it probed while buffers fill: on a busy machine they are not full at once."""
+"""So often is it probed while the buffers fill: on a busy machine they are not full at once."""
+UNREAD = (64, 12, 12, 12)
+"""Answers of 1 MiB that each of some clients does not read: the first's are more than the buffers between a service in a
+container and a client can grow to."""
 STOP_SECONDS = 5.0
 BEFORE_THE_SIGNAL = 0.3
 
@@ -162,8 +165,8 @@ def test_slow_reader(server: Server, services: Services) -> None:
     own.put(name, body)
     why = "An answer that nobody reads fills the buffers; only its own connection may wait."
     with contextlib.ExitStack() as stack:
-        for _ in range(4):
-            stack.enter_context(own.connect()).send(raw_request(f"/files/{name}") * 12)
+        for unread in UNREAD:
+            stack.enter_context(own.connect()).send(raw_request(f"/files/{name}") * unread)
         for _ in range(FILLING):
             wait(0.3)
             expect_prompt(own, why)
