@@ -48,11 +48,16 @@ def during(site: Site, asks: list[Ask], act: Callable[[], None], forward: int = 
 
 def test_stampede(site: Site, services: Services) -> None:
     """CA-25: a hundred GETs of one storable URI are one forward, whatever their order."""
-    own = site.own(services, ORIGIN_TIMEOUT_MS=LONG_MS)
+    stampede(site.own(services, ORIGIN_TIMEOUT_MS=LONG_MS), MANY)
+
+
+def stampede(own: Site, count: int) -> list[Answer]:
+    """So many GETs of what is not stored; judged."""
     target = own.new_target()
     own.source.plan(target, {"fields": FIELDS, "hold": True}, then={"fields": FIELDS})
-    answers = during(own, [Ask(target)] * MANY, lambda: own.source.release(target))
+    answers = during(own, [Ask(target)] * count, lambda: own.source.release(target))
     must_be_one(own, target, answers, 0)
+    return answers
 
 
 def must_be_one(site: Site, target: str, answers: list[Answer], before: int) -> None:
@@ -74,10 +79,7 @@ def must_be_one(site: Site, target: str, answers: list[Answer], before: int) -> 
 def test_counted(site: Site, services: Services) -> None:
     """CA-31: who waited is counted, among the misses too."""
     own = site.own(services, ORIGIN_TIMEOUT_MS=LONG_MS)
-    target = own.new_target()
-    own.source.plan(target, {"fields": FIELDS, "hold": True}, then={"fields": FIELDS})
-    answers = during(own, [Ask(target)] * SOME, lambda: own.source.release(target))
-    must_be_one(own, target, answers, 0)
+    answers = stampede(own, SOME)
     waited, hits = (sum(name in told_of(answer) for answer in answers) for name in ("collapsed", "hit"))
     must_have_stats(own, hits=hits, misses=SOME - hits, collapsed=waited)
 

@@ -117,11 +117,8 @@ def test_if_error(site: Site, services: Services) -> None:
     for seconds in (3600, 10):
         for step in steps:
             # Only a time that is up is better short: a stall must not make a failure of an answer.
-            story = (
-                (own if step.get("ends") == "hang" else site)
-                .story()
-                .says(f"max-age=60, stale-if-error={seconds}", **OLD)
-            )
+            asked = own if step.get("ends") == "hang" else site
+            story = asked.story().says(f"max-age=60, stale-if-error={seconds}", **OLD)
             story.get(FAILING)
             story.says(**step)
             story.get(FAILING)

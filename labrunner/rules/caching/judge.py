@@ -274,16 +274,17 @@ def _after(kept: Store, asked: Asked, said: Said, entry: Stored | None) -> list[
     """The stores that an answer of the origin may leave, each with the entry that it validated."""
     if asked.method not in SAFE:
         return [(frozenset() if 200 <= said.status < 400 else kept, None)]
-    if asked.method != "GET" or "no-store" in asked.directives or asked.get("range") is not None:
+    may_change = asked.method == "GET" and "no-store" not in asked.directives and asked.get("range") is None
+    if said.status == 304 or not may_change:
         if said.status != 304 or entry is None or not entry.head.has_validator:
             return [(kept, None)]
+        if may_change:
+            return [(kept - {entry} | {each}, each) for each in _refreshed(asked, said, entry)]
         # To whose condition this 304 was, the client's (if it had one) or the cache's, is not said.
-        served = [dataclasses.replace(entry, head=_merged(entry.head, said)), entry]
-        return [(kept, each) for each in (*served, *([None] if asked.has_conditions else []))]
-    if said.status == 304:
-        if entry is None or not entry.head.has_validator:
-            return [(kept, None)]
-        return [(kept - {entry} | {each}, each) for each in _refreshed(asked, said, entry)]
+        served: list[Stored | None] = [dataclasses.replace(entry, head=_merged(entry.head, said)), entry]
+        if asked.has_conditions:
+            served.append(None)
+        return [(kept, each) for each in served]
     without = kept if entry is None else kept - {entry}
     must = storing(asked, said)
     if must is Storing.NEVER and said.status >= 500:

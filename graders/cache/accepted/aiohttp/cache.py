@@ -95,8 +95,8 @@ class Cache:
         if why == "method" and asked.method not in SAFE and 200 <= answer.status < 400:
             self.forget(asked.target)
             ours = {self.origin.authority, *asked.lines("host")}
+            base = f"http://{self.origin.authority}{asked.target}"
             for value in answer.lines("location") + answer.lines("content-location"):
-                base = f"http://{self.origin.authority}{asked.target}"
                 parts = urlsplit(value if value.startswith("/") else urljoin(base, value))
                 if not parts.netloc or parts.netloc in ours:
                     self.forget((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))

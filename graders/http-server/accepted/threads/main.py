@@ -95,13 +95,13 @@ def told(status: int, **fields: str) -> Answer:
 # --- reading -------------------------------------------------------------------------------------------------------------
 
 
-def line_of(file: io.BufferedReader, most: int, status: int) -> bytes:
-    """A line without its end, which may be a bare LF."""
+def line_of(file: io.BufferedReader, most: int, status: int, *, may_be_bare: bool = True) -> bytes:
+    """A line without its end, which may be a bare LF; one that is too long is refused with that status."""
     line = file.readline(most + 2)
     if not line.endswith(b"\n"):
-        if len(line) > most:
-            raise Refused(status)
-        raise Over
+        raise Refused(status) if len(line) > most else Over
+    if not may_be_bare and not line.endswith(b"\r\n"):
+        raise Refused(400)
     line = line[:-1].removesuffix(b"\r")
     if b"\r" in line:
         raise Refused(400)
@@ -163,7 +163,7 @@ def chunks_of(file: io.BufferedReader) -> bytes:
     """A body in chunks, without its trailers."""
     body = bytearray()
     while True:
-        found = CHUNK.fullmatch(strict(file, 4096))
+        found = CHUNK.fullmatch(line_of(file, 4096, 400, may_be_bare=False))
         if found is None:
             raise Refused(400)
         digits = found[1].lstrip(b"0") or b"0"
@@ -176,19 +176,9 @@ def chunks_of(file: io.BufferedReader) -> bytes:
         if bytes_of(file, 2) != b"\r\n":
             raise Refused(400)
     left = SECTION
-    while line := strict(file, max(left, 0)):
+    while line := line_of(file, max(left, 0), 400, may_be_bare=False):
         left -= len(line) + 2
     return bytes(body)
-
-
-def strict(file: io.BufferedReader, most: int) -> bytes:
-    """A line that ends with CR LF."""
-    line = file.readline(most + 2)
-    if not line.endswith(b"\n") and len(line) <= most:
-        raise Over
-    if not line.endswith(b"\r\n") or b"\r" in line[:-2]:
-        raise Refused(400)
-    return line[:-2]
 
 
 # --- files ---------------------------------------------------------------------------------------------------------------
