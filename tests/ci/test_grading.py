@@ -34,13 +34,16 @@ TURN = int(git(ROOT, "rev-parse", "HEAD")[:12], 16)
 
 
 def _chosen() -> list[object]:
-    """Of each lab that exists one reference, one scaffold and mutants, all picked by the commit's hash."""
+    """Of each lab that exists one reference, one scaffold and mutants, all picked by the commit's hash.
+
+    No mutant with a share: a correct grader may miss it in one push, so one push shows nothing. `lab validate` counts those.
+    """
     labs = Catalog().labs()
     amounts = {CaseKind.REFERENCE: 1, CaseKind.SCAFFOLD: 1, CaseKind.MUTANT: MUTANTS}
     found: list[object] = []
     for lab in labs:
         for kind, amount in amounts.items():
-            known = [case for case in cases.find(lab) if case.kind is kind]
+            known = [case for case in cases.find(lab) if case.kind is kind and case.caught is None]
             picked = {(TURN + 7 * step) % len(known): None for step in range(amount)}
             found += [pytest.param(lab.id, known[n], id=f"{lab.id}-{kind}-{known[n].name}") for n in picked]
     return found
@@ -122,9 +125,7 @@ def _judge(case: Case, result: dict[str, Any], failed: set[str], job: Job) -> No
         return
     assert job.result == FAILURE
     if case.kind is CaseKind.MUTANT:
-        assert failed <= {*case.breaks, *case.may_break}
-        # A race may be missed once; the proof of the lab counts how often it is caught.
-        assert case.caught is not None or failed >= set(case.breaks)
+        assert set(case.breaks) <= failed <= {*case.breaks, *case.may_break}
 
 
 def _agree(folder: Path, result: dict[str, Any], failed: set[str], job: Job) -> None:
