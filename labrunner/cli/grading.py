@@ -66,7 +66,7 @@ class Run:
         Args:
             outputs: formats and files; None is standard output, and the report for people then goes to standard error.
             progress: where the result, also a partial one, is kept.
-            then: is given the result when all that is written.
+            then: is given the result when all that is written; not one that was interrupted, which is nobody's.
         """
         fold = Fold()
         try:
@@ -114,7 +114,7 @@ class Run:
             verdicts = {check.id: check.status.value for check in judged if check.status is not Status.SKIPPED}
             progress.save(json.render(result), result.seed, verdicts)
         write(result, outputs, self.folder)
-        if then is not None:
+        if then is not None and not result.interrupted:
             then(result)
 
 

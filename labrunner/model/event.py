@@ -106,7 +106,7 @@ class LoadMeasured:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """The last event, always sent.
+    """The last event; it is missing only where the run was interrupted.
 
     Attributes:
         seconds: wall time of the run without the build.

@@ -56,7 +56,7 @@ def _refuse_unknown(kind: str, names: Iterable[str], known: list[str], lab: Lab)
 
 def is_enough(result: Result, terms: Terms) -> bool | None:
     """Whether the points reach the minimum; None when there is no minimum, or nothing was graded."""
-    if terms.minimum is None or result.score.value is None or result.interrupted:
+    if terms.minimum is None or result.score.value is None:
         return None
     # A share such as 0.6 is not exact in binary: 6 of 10 points must reach it.
     return result.score.value >= terms.minimum - 1e-9
@@ -72,8 +72,4 @@ def mark(result: Result, terms: Terms) -> str:
 
 def counts(result: Result) -> bool:
     """Whether this result stands for its content, so that grading it again can be saved."""
-    return (
-        result.score.value is not None
-        and not result.interrupted
-        and not any(check.status is Status.INCONCLUSIVE for check in result.checks)
-    )
+    return result.score.value is not None and all(check.status is not Status.INCONCLUSIVE for check in result.checks)

@@ -95,7 +95,7 @@ class Fold:
             started_at=run.at,
             stages=tuple(StageInfo(stage.slug, stage.title, stage.points) for stage in run.stages),
             checks=results,
-            score=score(results),
+            score=score(results, interrupted=self._ended.interrupted),
             timing=Timing(self._ended.seconds, self._seconds.get(Phase.BUILD, 0.0), ready, ready + chain),
             startup=self._startup,
             interrupted=self._ended.interrupted,
@@ -111,13 +111,18 @@ class Fold:
         """The verdict on `check`, also when none came."""
         if check.id in self._outcomes:
             outcome = self._outcomes[check.id]
-            # Of a hidden check nobody learns more than its name, the reason and its hints.
-            return dataclasses.replace(outcome, failure=None) if check.visibility is Visibility.HIDDEN else outcome
+            return _hidden(outcome) if check.visibility is Visibility.HIDDEN else outcome
         if check.id not in run.asked or self._ended.interrupted:
             return Outcome(Status.SKIPPED)
         if self._startup is not None:
             return Outcome(self._startup.reason.status, self._startup.reason)
         return Outcome(Status.ERRORED, note=self._ended.problem or "the run ended before this check")
+
+
+def _hidden(outcome: Outcome) -> Outcome:
+    """Of a hidden check nobody learns more than its name, the reason and its hints; a traceback would show its source."""
+    note = "the check errored" if outcome.status is Status.ERRORED else ""
+    return dataclasses.replace(outcome, failure=None, note=note, printed="")
 
 
 def fold(events: Iterable[Event]) -> Result:

@@ -16,17 +16,17 @@ INCONCLUSIVE_SHARE = 0.2
 """More than this share of the points inconclusive makes a result incomplete."""
 
 
-def score(checks: Sequence[CheckResult]) -> Score:
+def score(checks: Sequence[CheckResult], *, interrupted: bool = False) -> Score:
     """Points of passed checks over points of all that are not inconclusive.
 
-    Blocked and skipped checks stay in the divisor. Anything errored, or too much inconclusive: incomplete, so null.
+    Blocked and skipped checks stay in the divisor. Interrupted, anything errored, or too much inconclusive: incomplete, so null.
     """
     earned = _points(checks, {Status.PASSED})
     total = sum(check.points for check in checks)
     unsure = _points(checks, {Status.INCONCLUSIVE})
     possible = total - unsure
     errored = any(check.status is Status.ERRORED for check in checks)
-    incomplete = errored or unsure > INCONCLUSIVE_SHARE * total or not possible
+    incomplete = interrupted or errored or unsure > INCONCLUSIVE_SHARE * total or not possible
     return Score(earned, possible, None if incomplete else earned / possible)
 
 

@@ -44,6 +44,8 @@ def hold(envelope: Envelope, claims: Claims) -> None:
     """
     if envelope.seed_commitment != commitment(envelope.result.seed):
         raise NotProven("The seed is not the one that was committed to.", "Do not count this result.")
+    if envelope.result.interrupted:
+        raise NotProven("The run was interrupted: it is no grade.", "Grade it anew.")
     compare(envelope, claims)
     said = envelope.result.terms.digest if envelope.result.terms else ""
     if said != claims.assignment_digest:

@@ -395,6 +395,23 @@ def test_an_interrupted_run_ends_everything_and_keeps_what_it_knew(
         assert json.loads(result.read_text())["interrupted"]
 
 
+def test_an_interrupted_grade_is_handed_to_nobody(reference: Path, own_cache: Path, tmp_path: Path) -> None:
+    """No envelope, nothing kept by content, and no score in what was written."""
+    _slow(reference)
+    envelope, store, page = (tmp_path / name for name in ("envelope.json", "store", "result.json"))
+    process = start(
+        "grade", "--runtime", "process", "--allow-weak-isolation", "--owner", "ada", "--envelope", str(envelope),
+        "--store", str(store), "--report", f"json={page}", cwd=reference,
+    )  # fmt: skip
+    until(_moments(own_cache)["while checking"], "checks")
+    os.killpg(process.pid, signal.SIGINT)
+    done = command.finish(process)
+    assert done.code == 130, done
+    assert json.loads(page.read_text())["score"]["value"] is None
+    assert not envelope.exists()
+    assert not store.exists() or list(store.iterdir()) == []
+
+
 def test_a_killed_run_leaves_no_process(reference: Path, own_cache: Path) -> None:
     """H5: SIGKILL to the runner at several moments: services, daemons, checks and supervisors end by themselves."""
     _slow(reference)

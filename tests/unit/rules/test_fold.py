@@ -57,7 +57,7 @@ def test_a_whole_run_folds_into_its_result() -> None:
 
 
 def test_every_prefix_of_a_run_has_an_interrupted_result() -> None:
-    """Ctrl-C at any event: what was known is kept, the rest is skipped, nothing is errored."""
+    """Ctrl-C at any event: what was known is kept, the rest is skipped, nothing is errored, and nobody is graded by it."""
     events: list[Event] = [
         started(LAB),
         PhaseStarted(Phase.CHECKS),
@@ -68,6 +68,7 @@ def test_every_prefix_of_a_run_has_an_interrupted_result() -> None:
     for length in range(1, len(events) + 1):
         result = fold(events[:length])
         assert result.interrupted
+        assert result.score.value is None
         known = {event.check.id for event in events[:length] if isinstance(event, CheckEnded)}
         assert all((item.status is Status.SKIPPED) == (item.id not in known) for item in result.checks)
 
@@ -113,11 +114,16 @@ def test_a_run_that_forgets_a_check_errors_it() -> None:
 
 
 def test_a_hidden_check_keeps_its_reason_and_loses_its_evidence() -> None:
-    """Nobody learns more of it than name, reason and hints; not even from the JSON."""
+    """Nobody learns more of it than name, reason and hints; not even from the JSON, nor from a traceback with its source."""
     secret = lab(check("one/a", visibility=Visibility.HIDDEN))
-    result = fold([started(secret), CheckEnded(secret.checks[0], FAILED), RunEnded(1.0)])
-    outcome = result.checks[0].outcome
-    assert (outcome.status, outcome.reason, outcome.failure) == (Status.FAILED, Reason.MISMATCH, None)
+
+    def told(outcome: Outcome) -> Outcome:
+        return fold([started(secret), CheckEnded(secret.checks[0], outcome), RunEnded(1.0)]).checks[0].outcome
+
+    failed = told(dataclasses.replace(FAILED, note="assert quota == 17", printed="quota"))
+    assert failed == Outcome(Status.FAILED, Reason.MISMATCH)
+    errored = told(Outcome(Status.ERRORED, note="Traceback ...\n    assert quota == 17", printed="quota"))
+    assert errored == Outcome(Status.ERRORED, note="the check errored")
 
 
 def test_what_a_person_should_look_at_is_told_once_and_costs_nothing() -> None:

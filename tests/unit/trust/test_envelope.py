@@ -219,6 +219,13 @@ def test_weak_isolation_is_accepted_only_when_told() -> None:
     claims.hold(sealed, dataclasses.replace(OWN, needs_strong_isolation=False))
 
 
+def test_an_interrupted_run_is_no_grade() -> None:
+    """Whoever ended it early chose what was asked."""
+    sealed = envelope.seal(dataclasses.replace(_result(), interrupted=True), SUBJECT, ())
+    with pytest.raises(NotProven, match="interrupted"):
+        claims.hold(sealed, OWN)
+
+
 def test_the_seed_is_the_one_that_was_committed_to() -> None:
     """A result may be shown without its seed, and checked with it later."""
     sealed = envelope.seal(_result(), SUBJECT, ())
