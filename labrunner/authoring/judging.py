@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ class Tally:
     seen: dict[str, int] = field(default_factory=dict)
     margins: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    load: dict[str, float] = field(default_factory=dict)
+    load: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, result: Result) -> None:
         """Take a run."""
@@ -64,9 +65,9 @@ class Tally:
         for check in result.checks:
             self._count(check)
         if result.load is not None and result.load.capacity.pairs:
-            self.load = {"capacity": result.load.capacity.median}
+            self.load.setdefault("capacity", []).append(result.load.capacity.median)
             if result.load.latency is not None:
-                self.load["latency"] = result.load.latency.median
+                self.load.setdefault("latency", []).append(result.load.latency.median)
         self.problems += self._of_run(result)
 
     def _count(self, check: CheckResult) -> None:
@@ -202,7 +203,7 @@ class Tally:
             self.marks,
             shares,
             margins={check: margin for check, margin in self.margins.items() if margin},
-            load=self.load,
+            load={name: statistics.median(ratios) for name, ratios in self.load.items()},
             **self.counts,
         )
 

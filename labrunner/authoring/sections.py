@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labrunner.authoring.wanted import Mode
-from labrunner.catalog.rulebook import rules as rules_of
+from labrunner.catalog import places, rulebook
 from labrunner.model.validation import CORRECT, CaseKind, Problem, Section
 from labrunner.rules.proportion import NEXT_TO_IMPOSSIBLE, at_most, upper_bound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from labrunner.authoring.cases import Case
     from labrunner.authoring.wanted import Wanted
@@ -45,11 +45,12 @@ def sync(lab: Lab, problems: Sequence[Problem]) -> Section:
 
 def rules(lab: Lab) -> Section:
     """Whether the README's rules and the checks name each other."""
-    written = rules_of(lab)
+    written, lines = rulebook.places(lab), places.places(lab)
     cited = {rule for check in lab.checks for rule in check.rules} | {each.rule for each in lab.imports.values()}
     problems = [
         Problem(
-            f"{check.id} cites the rule {rule}, which labs/{lab.id}/README.md does not have as a heading.",
+            f"{_at(lines, check.id)}{check.id} cites the rule {rule}, which labs/{lab.id}/README.md does not have as a "
+            "heading.",
             f"Write a section '### {rule}: ...', or correct the entry's `rules`.",
         )
         for check in lab.checks
@@ -58,11 +59,19 @@ def rules(lab: Lab) -> Section:
     ]
     own = [rule for rule in written if not rule.startswith(COMMON_RULES)]
     problems += [
-        Problem(f"labs/{lab.id}/README.md: no check names the rule {rule}.", "A rule that nothing proves is a wish.")
+        Problem(
+            f"{written[rule]}: no check names the rule {rule}, and a rule that nothing proves is a wish.",
+            f"Add it to the `rules` of the check that proves it in labs/{lab.id}/lab.toml, or write that check.",
+        )
         for rule in own
         if rule not in cited
     ]
     return Section("rules", f"{sum(rule in cited for rule in own)} of {len(own)} named by checks", tuple(problems))
+
+
+def _at(lines: Mapping[str, str], check: str) -> str:
+    """Where the manifest names a check, as the beginning of a sentence; nothing for one of a lab that is extended."""
+    return f"{lines[check]}: " if check in lines else ""
 
 
 def of_cases(lab: Lab, cases: Sequence[Case], reports: Sequence[CaseReport], wanted: Wanted) -> Iterator[Section]:
@@ -154,11 +163,12 @@ def _margins(reports: Sequence[CaseReport]) -> Section:
 def _mutants(lab: Lab, cases: Sequence[Case], reports: Sequence[CaseReport], wanted: Wanted) -> Section:
     """A check that no mutant names has nothing that proves it can fail; that it fails those is proved one by one."""
     named = {check for case in cases if case.kind is CaseKind.MUTANT for check in case.breaks}
+    lines = places.places(lab)
     # A pack that extends a lab proves what it adds.
     own = lab.checks if lab.extension is None else [check for check in lab.checks if check.is_added]
     problems = [
         Problem(
-            f"{check.id}: no mutant fails it, so nothing proves that it can fail.",
+            f"{_at(lines, check.id)}{check.id}: no mutant fails it, so nothing proves that it can fail.",
             f'Write graders/{lab.id}/mutants/NAME with breaks = ["{check.id}"].',
         )
         for check in own

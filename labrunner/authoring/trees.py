@@ -91,7 +91,8 @@ def _undescribed(lab: Lab, grader: Path) -> Iterator[Problem]:
                 name = f"graders/{lab.id}/{base.name}/{path.name}"
                 yield Problem(f"{name}/solution.toml is missing.", "It says the language, and how the service is run.")
             if (path / MUTANT_FILE).is_file():
-                yield Problem(f"graders/{lab.id}/{base.name}/{path.name}/{MUTANT_FILE}: a mutant among the correct.")
+                name = f"graders/{lab.id}/{base.name}/{path.name}"
+                yield Problem(f"{name}/{MUTANT_FILE}: a mutant among the correct.", "Move the folder to mutants/.")
 
 
 def _misnamed(name: str, file: str, slugs: set[str]) -> Iterator[Problem]:

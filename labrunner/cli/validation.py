@@ -126,10 +126,14 @@ class Validating:
         self._console = terminal.console(to_stderr=any(path is None for _, path in outputs))
 
     def conduct(self, names: Iterable[str]) -> ExitCode:
-        """Validate each; a lab that is wrong keeps no other from being validated."""
+        """Validate each; a lab that is wrong keeps no other from being validated.
+
+        Raises:
+            UnknownName: a case that was asked for is of none of them: what was not run proves nothing.
+        """
         listen()
         reports: list[LabReport] = []
-        for name in names:
+        for name in self._with_cases(names):
             for runtime in self._asked.runtimes:
                 report = self._one(name, runtime)
                 self._console.print(*validation.parts(report), sep="\n")
@@ -138,6 +142,23 @@ class Validating:
         if not all(report.is_valid for report in reports):
             return ExitCode.LAB_INVALID
         return ExitCode.ENVIRONMENT if any(report.hindered for report in reports) else ExitCode.OK
+
+    def _with_cases(self, names: Iterable[str]) -> list[str]:
+        """Of the labs those that have one of the cases asked for; all that cannot be read, which is to be told."""
+        only = self._asked.only
+        if not only:
+            return list(names)
+        known: dict[str, list[str]] = {}
+        for name in names:
+            try:
+                known[name] = [case.id for case in authors.look(self._catalog.lab(name))[0]]
+            except LabInvalid:
+                known[name] = list(only)
+        every = [case for found in known.values() for case in found]
+        for case in only:
+            if case not in every:
+                raise UnknownName("solution", case, every, "Say KIND/NAME.")
+        return [name for name, found in known.items() if not set(only).isdisjoint(found)]
 
     def _one(self, name: str, runtime: str) -> LabReport:
         seed = self._asked.seed or fresh_seed()
@@ -228,9 +249,10 @@ def _as_learner(lab: Lab, kept: KeptGrader) -> Callable[[Solution, str], Result]
 
 def commit_of(lab: Lab) -> str:
     """The hash of the commit that the lab's pack is at; of its trees, where there is no git."""
-    done = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=lab.manifest.parent, capture_output=True, text=True, check=False
-    )
-    if done.returncode == 0:
-        return done.stdout.strip()
+    with contextlib.suppress(OSError):  # git is not installed
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=lab.manifest.parent, capture_output=True, text=True, check=False
+        )
+        if done.returncode == 0:
+            return done.stdout.strip()
     return of_tree(lab.manifest.parent, *lab.graders, lab.scaffolds)

@@ -58,7 +58,7 @@ def main() -> None:
         if order["checks"]:
             heavy.join()  # forks must find no other thread
             _serve(channel, order, choose)
-    except Exception as fault:  # noqa: BLE001 - whatever is wrong with the grader, its author is told
+    except (Exception, SystemExit) as fault:  # noqa: BLE001 - whatever is wrong with the grader, its author is told
         channel.send({"broken": told(fault, folders)})
     if not order["checks"]:
         os._exit(0)

@@ -58,7 +58,7 @@ class Context:
         return cls(channel, own, order["service"], Effort(order["effort"]))
 
     def call(self, action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask the runner; satisfies `labrunner.checks.services.Bench`."""
+        """Ask the runner; satisfies `labrunner.checks.faults.Bench`."""
         self.channel.send({"call": action, "arguments": dict(arguments)})
         told: dict[str, Any] = wire.decode(next(self.channel.lines()), dict)
         if "undecided" in told:
@@ -109,6 +109,11 @@ class ForkServer:
         """Remember why a grader file cannot be collected."""
         if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
             self.complaint += told(call.excinfo.value, self._graders)
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Also when it exits the interpreter, which pytest takes for a fault of its own."""
+        if not self.served:
+            self.complaint += told(excinfo.value, self._graders)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:

@@ -292,7 +292,7 @@ def test_closing_ends_every_process_of_a_suite(suite: PytestSuite) -> None:
     [
         ({"test_01_a": "def test_x(: pass"}, "SyntaxError"),
         ({"test_01_a": "import no_such_module\ndef test_x(): pass"}, "no_such_module"),
-        ({"test_01_a": "raise SystemExit(0)"}, ""),
+        ({"test_01_a": "raise SystemExit(0)"}, "test_01_a.py:1: SystemExit: 0"),
     ],
     ids=["syntax", "import", "exit"],
 )
@@ -307,7 +307,13 @@ def test_a_grader_that_cannot_be_loaded_is_broken(
 
 
 @pytest.mark.parametrize(
-    "text, says", [("raise ValueError('odd')", "odd"), ("x = 1", "environment"), ("import os; os._exit(3)", "died")]
+    "text, says",
+    [
+        ("raise ValueError('odd')", "odd"),
+        ("x = 1", "environment"),
+        ("import os; os._exit(3)", "died"),
+        ("import sys; sys.exit()", "environment.py:1: SystemExit"),
+    ],
 )
 def test_an_environment_that_cannot_be_chosen_is_broken(suites: Suites, tmp_path: Path, text: str, says: str) -> None:
     """Also where the process dies while loading."""

@@ -107,6 +107,7 @@ def test_a_new_lab_validates_at_once(tmp_path: Path) -> None:
         (("validate", "rate-limiting", "--pdb"), "--pdb needs a check"),
         (("validate", "rate-limiting", "--check", "first-limit/quota"), "--check is of one lab and one --case"),
         (("validate", "rate-limiting", "--case", "mutant/nobody", "--check", "first-limit/quota"), "There is no solution"),
+        (("validate", "rate-limiting", "--case", "mutant/off-by-one-qota"), "Did you mean mutant/off-by-one-quota"),
         (("validate", "rate-limiting", "--quick", "--full"), "contradict"),
     ],
 )  # fmt: skip

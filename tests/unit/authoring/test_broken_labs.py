@@ -115,6 +115,10 @@ BROKEN: dict[str, tuple[Change, str]] = {
         lambda pack: shutil.copy(pack / "graders/tiny/references/python/main.py", pack / MUTANT),
         "main.py is the same as in references/python.",
     ),
+    "a mutant among the correct": (
+        _write("graders/tiny/references/go/mutant.toml"),
+        "references/go/mutant.toml: a mutant among the correct. >> Move the folder to mutants/.",
+    ),
     "a mutant of nothing": (_edit(f"{MUTANT}/mutant.toml", "/python", "/pyhton"), ":3: there is no folder"),
     "a mutant that breaks what is not there": (
         _edit(f"{MUTANT}/mutant.toml", "first/answers", "first/anwers"),
@@ -126,11 +130,11 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "a mutant.toml that is missing": (_remove(f"{MUTANT}/mutant.toml"), "mutant.toml cannot be read"),
     "a rule that nothing proves": (
         _edit("labs/tiny/README.md", "### T-1", "### T-9: More\n\nMore.\n\n### T-1"),
-        "labs/tiny/README.md: no check names the rule T-9.",
+        "labs/tiny/README.md:13: no check names the rule T-9, and",
     ),
     "a rule that is not written": (
         _edit("labs/tiny/lab.toml", 'rules = ["T-1"]', 'rules = ["T-1", "T-7"]'),
-        "first/answers cites the rule T-7, which labs/tiny/README.md does not have as a heading.",
+        "labs/tiny/lab.toml:24: first/answers cites the rule T-7, which labs/tiny/README.md does not have as a heading.",
     ),
 }  # fmt: skip
 
@@ -160,7 +164,7 @@ def test_a_check_that_no_mutant_fails_is_named(pack: Path) -> None:
     (report,) = validate(lab, ("first/answers",), _nobody, wanted, {})
     assert isinstance(report, LabReport)
     (mutants,) = [section for section in report.sections if section.name == "mutants"]
-    assert mutants.problems[0].text == "first/answers: no mutant fails it, so nothing proves that it can fail."
+    assert mutants.problems[0].text == "labs/tiny/lab.toml:24: first/answers: no mutant fails it, so nothing proves that it can fail."
 
 
 def test_a_new_lab_takes_no_place_that_is_taken(pack: Path) -> None:
