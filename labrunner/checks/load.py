@@ -107,6 +107,9 @@ class Load:
     def by_key(self) -> Iterator[tuple[str, list[Record]]]:
         """All recorded requests of the service, sorted by key; each key's in the order of their sending."""
         self._require_outcomes()
+        if self.report.dropped:
+            # One that is missing may be what explains an answer that is there.
+            undecided(f"{self.report.dropped:,} requests under load were more than can be kept")
         columns = {name: self._column(name) for name in _COLUMNS}
         sorted_records: list[list[Record]] = [[] for _ in self._trace["keys"]]
         for key, *record in zip(

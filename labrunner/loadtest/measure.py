@@ -159,7 +159,7 @@ class _Measurement:
             latency = self._latency(rate)
         seconds = time.monotonic() - began
         self._listener(1.0, "reading the recorded answers")
-        requests, unanswered = self._trace()
+        counts = self._trace()
         return LoadReport(
             capacity=capacity,
             latency=latency,
@@ -167,9 +167,8 @@ class _Measurement:
             reference=self._figures(REFERENCE),
             objective_ms=self._spec.objective_ms,
             rate=rate,
-            requests=requests,
-            unanswered=unanswered,
             seconds=seconds,
+            **counts,
         )
 
     # -- the closed loop ----------------------------------------------------------------------------------------
@@ -231,11 +230,11 @@ class _Measurement:
             over=round(_median([window.over for window in timed]), 4),
         )
 
-    def _trace(self) -> tuple[int, int]:
+    def _trace(self) -> dict[str, int]:
         data = self._generator.trace()
         self._order.trace.write_bytes(data)
         told = json.loads(data)
-        return int(told["requests"]), int(told["unanswered"])
+        return {name: int(told[name]) for name in ("requests", "unanswered", "dropped")}
 
 
 def _in_turn(number: int) -> tuple[str, str]:

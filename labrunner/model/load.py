@@ -100,6 +100,7 @@ class LoadReport:
         rate: requests per second of the open schedule.
         requests: of the solution, all recorded for the judge.
         unanswered: of these, how many have no known outcome.
+        dropped: how many more there were than could be kept; without them nothing is judged.
         seconds: wall time of the measurement, without builds and starts.
     """
 
@@ -112,3 +113,4 @@ class LoadReport:
     requests: int
     unanswered: int
     seconds: float
+    dropped: int = 0

@@ -28,7 +28,8 @@ def lines(report: LoadReport) -> Iterator[tuple[str, str]]:
     yield "", f"{own.per_second:,.0f} answers a second (reference {other.per_second:,.0f}){cpu}"
     if report.latency is not None:
         yield "Latency", _latency(report)
-    judged = f"{report.requests:,} answers recorded in {report.seconds:.1f} s of measuring, all of them judged"
+    extent = f"none of them judged: {report.dropped:,} more had no room" if report.dropped else "all of them judged"
+    judged = f"{report.requests:,} answers recorded in {report.seconds:.1f} s of measuring, {extent}"
     yield "Answers", f"{judged}; {report.unanswered:,} without a known outcome" if report.unanswered else judged
 
 

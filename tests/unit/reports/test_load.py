@@ -64,6 +64,12 @@ def test_what_could_not_be_told_says_why() -> None:
     assert text.endswith("all of them judged; 3 without a known outcome")
 
 
+def test_a_trace_that_was_cut_is_said_to_be() -> None:
+    """Then nothing was judged by it."""
+    text = _text(dataclasses.replace(REPORT, dropped=250))
+    assert text.endswith("18,250 answers recorded in 5.8 s of measuring, none of them judged: 250 more had no room")
+
+
 def test_the_report_shows_it_and_the_progress_line_bears_it() -> None:
     """From the events of a run."""
     of = lab(check("load/capacity"))
