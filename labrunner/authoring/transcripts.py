@@ -47,8 +47,8 @@ _VARYING = (
 """What differs from run to run although nothing has changed: times, ports, process ids, and a log that many write to."""
 
 
-def compare(lab: Lab, look: Look) -> Section | None:
-    """What was recorded against what is seen now; None for a lab without such a folder in its grader.
+def compare(lab: Lab, look: Look) -> Section:
+    """What was recorded against what is seen now.
 
     Args:
         lab: whose.
@@ -98,11 +98,11 @@ def _recorded(lab: Lab) -> list[tuple[Case, Path]]:
 def _proposed(lab: Lab) -> list[tuple[Case, Path]]:
     """The scaffold and two mutants in the lab's first language; an author may choose others by their files' names."""
     found = authors.look(lab)[0]
-    scaffold = next(case for case in found if case.kind is CaseKind.SCAFFOLD)
+    scaffolds = [case for case in found if case.kind is CaseKind.SCAFFOLD][:1]
     steady = [case for case in found if case.kind is CaseKind.MUTANT and case.caught is None]
     plain = [case for case in steady if case.base.name == lab.languages[0].value]
     chosen = plain[:: max(1, len(plain) // MUTANTS)][:MUTANTS]
-    return [(case, _path(lab, case)) for case in (scaffold, *chosen)]
+    return [(case, _path(lab, case)) for case in (*scaffolds, *chosen)]
 
 
 def _path(lab: Lab, case: Case) -> Path:

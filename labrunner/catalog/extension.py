@@ -42,8 +42,6 @@ def read(root: Path, pack: str, name: str, base: Lab) -> Lab:
     table.text(KEY, pattern=_FORM, form="pack:id of the lab that is extended")
     if base.id != name:
         raise table.complain(KEY, f"it extends '{base.id}', but the folder is called '{name}'.", "Make them equal.")
-    if base.extension is not None:
-        raise table.complain(KEY, f"'{base.name}' itself extends a lab.", "Extend the lab that stands alone.")
     if not base.grader.is_dir():
         raise table.complain(KEY, f"the pack '{base.pack}' holds no grader for '{base.id}'.", "Use one that does.")
     lab = dataclasses.replace(

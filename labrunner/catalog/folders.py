@@ -44,11 +44,20 @@ def core() -> Pack:
 def packs(folders: tuple[Path, ...] = ()) -> tuple[Pack, ...]:
     """The core pack, then those that are installed, then one for each of `folders`, named after it.
 
+    One that is named twice is there once.
+
     Raises:
-        UsageError: one of them is no pack.
+        UsageError: one of them is no pack, or two have one name.
         EnvironmentProblem: the installation is incomplete.
     """
-    return (core(), *installed(), *(_pack(folder) for folder in folders))
+    found: dict[str, Pack] = {}
+    for pack in (core(), *installed(), *(_pack(folder) for folder in folders)):
+        known = found.setdefault(pack.name, pack)
+        if known.root.resolve() != pack.root.resolve():
+            raise UsageError(
+                f"Two packs are called '{pack.name}': {known.root} and {pack.root}.", "Rename the folder of one."
+            )
+    return tuple(found.values())
 
 
 def installed() -> list[Pack]:
@@ -70,7 +79,10 @@ def _brought_by(metadata: str) -> Iterator[Pack]:
         return
     for line in text.partition(f"[{GROUP}]")[2].partition("\n[")[0].splitlines():
         name, equals, package = (part.strip() for part in line.partition("="))
-        spec = importlib.util.find_spec(package) if equals and package else None
+        spec = None
+        # What another package says of itself may be wrong, and is no reason to fail here.
+        with contextlib.suppress(ImportError, ValueError):
+            spec = importlib.util.find_spec(package) if equals and package else None
         for root in (spec.submodule_search_locations or ()) if spec else ():
             if Path(root, "labs").is_dir():
                 yield Pack(name, Path(root))

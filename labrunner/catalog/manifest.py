@@ -40,7 +40,7 @@ class Packages(enum.StrEnum):
 
 
 IMPORTING = (Language.PYTHON, Language.TYPESCRIPT, Language.GO)
-"""Languages whose imports can be found in their sources."""
+"""Languages that a lab is offered in; those whose imports can be found in their sources."""
 SLUG = r"[a-z0-9][a-z0-9-]{0,63}"
 _SLUG_FORM = "a slug (a-z, 0-9 and -, at most 64 characters)"
 
@@ -60,6 +60,7 @@ def read(root: Path, pack: str, name: str) -> Lab:
     lab_id = table.text("id", pattern=SLUG, form=_SLUG_FORM)
     if lab_id != name:
         raise table.complain("id", f"the id is '{lab_id}', but the folder is called '{name}'.", "Make them equal.")
+    languages = _languages(table)
     lab = Lab(
         id=lab_id,
         version=version_of(table),
@@ -67,7 +68,7 @@ def read(root: Path, pack: str, name: str) -> Lab:
         summary=table.text("summary"),
         level=table.choice("level", Level),
         hours=table.integer("hours", 1, 1000),
-        languages=_languages(table),
+        languages=languages,
         baseline=table.integer("baseline", 0, 1_000_000),
         service=_service(table.table("service"), root / "graders" / name),
         stages=stages_of(table),
@@ -77,7 +78,7 @@ def read(root: Path, pack: str, name: str) -> Lab:
         scaffolds=root / "scaffolds" / name,
         grader=root / "graders" / name,
         imports=_imports(table.table("imports")) if "imports" in table else {},
-        load=_load(table.table("load")) if "load" in table else None,
+        load=_load(table.table("load"), languages) if "load" in table else None,
     )
     table.done()
     _refuse_misplaced_load(lab, table)
@@ -92,14 +93,19 @@ def version_of(table: Table) -> str:
     return table.text("version", pattern=r"\d+\.\d+\.\d+", form="a version such as 1.0.0")
 
 
-def _load(table: Table) -> LoadSpec:
+def _load(table: Table, languages: tuple[Language, ...]) -> LoadSpec:
+    reference = table.choice("reference", Language, languages[0])
+    if reference not in languages:
+        raise table.complain(
+            "reference", f"the lab is not offered in {reference}.", f"Write one of {', '.join(languages)}."
+        )
     spec = LoadSpec(
         capacity=table.number("capacity", 0.01, 1.0),
         p95=table.number("p95", 1.0, 100.0),
         objective_ms=table.number("objective_ms", 1.0, 60_000.0),
         rate=table.number("rate", 0.01, 0.5),
         users=table.integer("users", 1, 256),
-        reference=table.choice("reference", Language, Language.PYTHON).value,
+        reference=reference.value,
     )
     table.done()
     return spec
@@ -117,10 +123,12 @@ def _refuse_misplaced_load(lab: Lab, table: Table) -> None:
 
 def _languages(table: Table) -> tuple[Language, ...]:
     names = table.texts("languages", least=1)
-    known = [language.value for language in Language]
+    known = [language.value for language in IMPORTING]
     for name in names:
         if name not in known:
-            raise table.complain("languages", f"unknown language '{name}'.", f"Known: {', '.join(known)}.")
+            raise table.complain("languages", f"no lab is offered in '{name}'.", f"Write some of {', '.join(known)}.")
+        if names.count(name) > 1:
+            raise table.complain("languages", f"'{name}' stands there twice.", "Write it once.")
     return tuple(Language(name) for name in names)
 
 

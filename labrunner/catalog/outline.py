@@ -45,18 +45,22 @@ def outlines(folders: tuple[Path, ...], cache: Path | None = None) -> list[Outli
         UsageError: one of `folders` is no pack.
     """
     kept = _Kept(cache)
+    labs = [(pack, name) for pack in packs(folders) for name in names(pack)]
     found: dict[str, Outline] = {}
-    for pack in packs(folders):
-        for name in names(pack):
-            found[f"{pack.name}:{name}"] = _read(pack, name, found, folders, kept)
+    # A lab that extends another may be listed before it.
+    for pack, name in sorted(labs, key=lambda lab: kept.extends(_manifest(*lab))):
+        found[f"{pack.name}:{name}"] = _read(pack, name, found, folders, kept)
     kept.save()
-    return list(found.values())
+    return [found[f"{pack.name}:{name}"] for pack, name in labs]
+
+
+def _manifest(pack: Pack, name: str) -> Path:
+    return pack.root / "labs" / name / "lab.toml"
 
 
 def _read(pack: Pack, name: str, found: dict[str, Outline], folders: tuple[Path, ...], kept: _Kept) -> Outline:
-    path = pack.root / "labs" / name / "lab.toml"
     try:
-        head = kept.head(path)
+        head = kept.head(_manifest(pack, name))
         shown = called(pack, name)
         if "extends" in head:
             base = found[head["extends"]]
@@ -87,12 +91,19 @@ class _Kept:
         """What an outline needs of a manifest."""
         stat = path.stat()
         mark = [stat.st_mtime_ns, stat.st_size]
-        known = self._known.get(str(path))
+        known = self._used.get(str(path)) or self._known.get(str(path))
         if not isinstance(known, list) or len(known) != 2 or known[0] != mark:
             known = [mark, _head(tomllib.loads(path.read_text(encoding="utf-8")))]
         self._used[str(path)] = known
         head: dict[str, Any] = known[1]
         return head
+
+    def extends(self, path: Path) -> bool:
+        """Whether a manifest says that its lab extends another; not, where it cannot be read."""
+        try:
+            return "extends" in self.head(path)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return False
 
     def save(self) -> None:
         """Keep what was used, when it is not what was known."""

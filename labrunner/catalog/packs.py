@@ -77,4 +77,7 @@ class Catalog:
             raise LabInvalid(f"labs/{name}/lab.toml extends '{wanted}'. {fault.message}", hint) from None
         if base_pack == pack:
             raise LabInvalid(f"labs/{name}/lab.toml extends '{wanted}', which is itself.", "Name another pack's lab.")
+        if extension.base_of(base_pack.root, base_name) is not None:
+            what = f"labs/{name}/lab.toml extends '{wanted}', which itself extends a lab."
+            raise LabInvalid(what, "Extend the lab that stands alone.")
         return extension.read(pack.root, pack.name, name, self._read(base_pack, base_name))

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from labrunner.catalog.manifest import IMPORTING, SLUG, Packages, Ready
-from labrunner.model.lab import Language, Level, Visibility
+from labrunner.model.lab import Level, Visibility
 
 FILE = "lab.schema.json"
 LINE = f"#:schema ../{FILE}"
@@ -30,7 +30,7 @@ def schema() -> dict[str, Any]:
         "summary": _text("One sentence for `lab list`."),
         "level": {"enum": [level.value for level in Level]},
         "hours": {"type": "integer", "minimum": 1, "maximum": 1000},
-        "languages": {"type": "array", "minItems": 1, "items": {"enum": [language.value for language in Language]}},
+        "languages": {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"enum": [*IMPORTING]}},
         "baseline": {"type": "integer", "minimum": 0, "description": "Points that the scaffold earns."},
         "service": _service(),
         "imports": _imports(),
@@ -62,7 +62,7 @@ def _load() -> dict[str, Any]:
             "objective_ms": {"type": "number", "minimum": 1, "maximum": 60_000},
             "rate": {"type": "number", "minimum": 0.01, "maximum": 0.5},
             "users": {"type": "integer", "minimum": 1, "maximum": 256},
-            "reference": {"enum": [language.value for language in Language]},
+            "reference": {"enum": [*IMPORTING]},
         },
         ("capacity", "p95", "objective_ms", "rate", "users"),
     )

@@ -27,7 +27,12 @@ QUIET = 1.0
 def again(url: str, exchange: Exchange) -> Exchange:
     """What comes of `exchange` now, from the service at `url`."""
     if exchange.transcript:
-        return _Bytes(url, exchange.transcript).run(exchange)
+        try:
+            connection = _connected(url)
+        except OSError as fault:
+            now, problem = time.monotonic(), f"the service cannot be reached: {fault.strerror or fault}"
+            return Exchange(exchange.method, exchange.target, (), "", now, now, problem=problem)
+        return _Bytes(connection, exchange.transcript).run(exchange)
     client = Client(url)
     try:
         answer = client.request(
@@ -43,13 +48,18 @@ def again(url: str, exchange: Exchange) -> Exchange:
     return answer.exchange
 
 
+def _connected(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    connection = socket.create_connection((parts.hostname or "", parts.port or 80), LAST_WORDS)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
 class _Bytes:
-    def __init__(self, url: str, pieces: Sequence[Piece]) -> None:
-        parts = urlsplit(url)
+    def __init__(self, connection: socket.socket, pieces: Sequence[Piece]) -> None:
         self._pieces = pieces
         self._began = time.monotonic()
-        self._socket = socket.create_connection((parts.hostname or "", parts.port or 80), LAST_WORDS)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = connection
         self._told: list[Piece] = []
         self._came = 0
         self._ended = False

@@ -78,6 +78,14 @@ def test_a_connection_that_was_broken_off_is_broken_off_again() -> None:
         assert seen.result(10) == "reset"
 
 
+def test_a_service_that_is_gone_is_told_instead_of_an_answer() -> None:
+    """It may have died after it had said that it was ready."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    exchange = Exchange("GET", "/", (), "", 0.0, 0.1, transcript=(Piece(0.0, is_sent=True, data=b"GET"),))
+    assert replay.again(url, exchange).problem == "the service cannot be reached: Connection refused"
+
+
 def _what_came(server: socket.socket) -> str:
     connection, _ = server.accept()
     with connection:

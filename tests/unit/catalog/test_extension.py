@@ -55,6 +55,24 @@ def test_a_list_shows_what_is_extended(pack: Path) -> None:
     assert private.level == "beginner"
 
 
+def test_a_list_shows_it_also_before_the_lab_that_it_extends(pack: Path) -> None:
+    """In whichever order the packs are named."""
+    both = outlines((pack, PRIVATE))
+    assert sorted(outlines((PRIVATE, pack))) == sorted(both)
+    assert [each.name for each in outlines((PRIVATE, pack))][-2:] == ["private-suite:greeter", "pack:greeter"]
+
+
+def test_labs_that_extend_each_other_are_refused(tmp_path: Path) -> None:
+    """In one sentence, for what each lacks is a lab that stands alone."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    for root, other in ((one, "two"), (two, "one")):
+        shutil.copytree(PRIVATE, root)
+        path = root / "labs" / "greeter" / "lab.toml"
+        path.write_text(path.read_text().replace('"pack:greeter"', f'"{other}:greeter"'))
+    with pytest.raises(LabInvalid, match="extends 'two:greeter', which itself extends a lab"):
+        Catalog((one, two)).lab("one:greeter")
+
+
 @pytest.mark.parametrize(
     "old, new, says",
     [

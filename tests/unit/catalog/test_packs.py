@@ -43,6 +43,30 @@ def test_two_packs_with_one_id_must_be_told_apart(pack: Path, tmp_path: Path) ->
     assert catalog.lab("pack:greeter").grader == pack / "graders" / "greeter"
 
 
+def test_two_packs_of_one_name_are_refused(pack: Path, tmp_path: Path) -> None:
+    """Nothing on the command line could tell them apart; both places are said."""
+    other = tmp_path / "elsewhere" / "pack"
+    shutil.copytree(pack, other)
+    with pytest.raises(UsageError, match=f"Two packs are called 'pack': {pack} and {other}"):
+        Catalog((pack, other))
+
+
+def test_a_pack_that_is_named_twice_is_there_once(pack: Path) -> None:
+    """By --pack and by an assignment, say."""
+    assert [lab.name for lab in Catalog((pack, pack / ".." / pack.name)).labs()].count("pack:greeter") == 1
+
+
+def test_an_installed_pack_whose_package_is_missing_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It breaks no command that has nothing to do with it."""
+    metadata = tmp_path / "odd-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "entry_points.txt").write_text("[labrunner.packs]\nodd = no_such_package.labs\neven = ..x\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert not {"odd", "even"} & {pack.name for pack in Catalog().packs}
+
+
 @pytest.mark.parametrize("name", ["greter", "core:greeter", "nowhere:greeter", "", ":", "../greeter", "pack:"])
 def test_a_lab_that_does_not_exist_is_unknown(pack: Path, name: str) -> None:
     """In no pack, or not in the one named."""
