@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from environment import HOUR, name_each
-from timing import RESET, WAIT, must_be_possible
+from timing import RESET, WAIT, must_be_possible, must_tell
 from vocabulary import BEYOND, PLAIN, Policy
 
 from labrunner.checks import (
@@ -156,11 +156,17 @@ def drain(client: Client, policy: Policy, who: str) -> tuple[int, Answer]:
     return admitted, answer
 
 
-def settle(policy: Policy, asked: Sequence[tuple[Answer, int]], why: str) -> None:
-    """Fail the check if no correct service can have answered one pair's requests so; each with its cost."""
+def settle(
+    policy: Policy, asked: Sequence[tuple[Answer, int]], why: str, admitted: Sequence[int], denied: Sequence[int]
+) -> None:
+    """Fail the check if no correct service can have answered one pair's requests so; each with its cost.
+
+    The indices of answers on which the plan turns are those of `Pair.settle`.
+    """
     for answer, _ in asked:
         is_admitted(answer)
-    must_be_possible(policy, asked, why, WAIT | RESET)
+    history = must_be_possible(policy, asked, why, WAIT | RESET)
+    must_tell(policy, history, admitted=admitted, denied=denied)
 
 
 def count_keys(redis: Companion) -> int:

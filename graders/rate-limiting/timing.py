@@ -12,6 +12,7 @@ from labrunner.checks import Answer, fail, note_history, quota, undecided, wait_
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+BACK = "A client comes back when it was told to."
 SHOWN = 12
 """Exchanges of a proof that are shown: more tell nobody more."""
 DECISION = frozenset[str]()
@@ -74,16 +75,26 @@ class Pair:
             some: likewise, had all of them been 429s.
         """
         history = must_be_possible(self.policy, zip(self.answers, self._costs, strict=True), why, judged)
-        wrong = [({index}, quota.Answered.DENIED) for index in admitted]
-        wrong += [({index}, quota.Answered.ADMITTED) for index in denied]
-        wrong += [(set(some), quota.Answered.DENIED)] if some else []
-        bare = [dataclasses.replace(one, remaining=None, retry_after_ms=None, reset=None) for one in history]
-        for turned, answer in wrong:
-            other = [
-                dataclasses.replace(one, answer=answer) if index in turned else one for index, one in enumerate(bare)
-            ]
-            if quota.judge(self.policy.quota, other).verdict is not quota.Verdict.IMPOSSIBLE:
-                undecided("a request was answered too late to tell anything")
+        must_tell(self.policy, history, admitted=admitted, denied=denied, some=some)
+
+
+def must_tell(
+    policy: Policy,
+    history: list[quota.Decision],
+    *,
+    admitted: Iterable[int] = (),
+    denied: Iterable[int] = (),
+    some: Collection[int] = (),
+) -> None:
+    """Say undecided unless the plan came out as it was meant to; see `Pair.settle`."""
+    wrong = [({index}, quota.Answered.DENIED) for index in admitted]
+    wrong += [({index}, quota.Answered.ADMITTED) for index in denied]
+    wrong += [(set(some), quota.Answered.DENIED)] if some else []
+    bare = [dataclasses.replace(one, remaining=None, retry_after_ms=None, reset=None) for one in history]
+    for turned, answer in wrong:
+        other = [dataclasses.replace(one, answer=answer) if index in turned else one for index, one in enumerate(bare)]
+        if quota.judge(policy.quota, other).verdict is not quota.Verdict.IMPOSSIBLE:
+            undecided("a request was answered too late to tell anything")
 
 
 def must_be_possible(
@@ -111,7 +122,11 @@ def _decision(policy: Policy, answer: Answer, cost: int, judged: frozenset[str])
         left = whole_number(answer, "remaining", "A client plans with what is left.")
     wait = None
     if "retry_after_ms" in judged and not is_admitted:
-        wait = whole_number(answer, "retry_after_ms", "A client comes back when it was told to.")
+        wait = whole_number(answer, "retry_after_ms", BACK)
+        wanted, got = str(-(-wait // 1000)), header(answer, "Retry-After", BACK).strip()
+        if got != wanted:
+            why = f"{wait} ms are {wanted} s when rounded up, whatever the RateLimit field says of the reset."
+            fail(answer, expected=f"Retry-After: {wanted}", got=f"Retry-After: {got}", why=why)
     return quota.Decision(
         answer.sent,
         answer.answered,

@@ -25,8 +25,10 @@ LOAD = LOAD_STAGE
 """The stage whose checks measure; a mutant is measured only when it names one of them."""
 
 
-LOAD_TURNS = 2
+LOAD_TURNS = 1
 """Mutants that only load can catch take ten seconds each, one at a time: a quick validation takes so many, by turns."""
+ACCEPTED_TURNS = 2
+"""Of the accepted solutions, each of which is asked everything: a quick validation takes so many, by turns."""
 
 
 def is_load(check: str) -> bool:
@@ -76,7 +78,7 @@ class Wanted:
         """Those whose turn it is."""
         if self.only:
             return [case for case in cases if case.id in self.only]
-        left_out = self._left_out([case.id for case in cases if case.kind in CORRECT])
+        left_out = self._left_out(cases)
         mutants = {case.name: case for case in cases if case.kind is CaseKind.MUTANT}
         named = turns(mutants, len(mutants) if self.mutants is None else self.mutants, self.commit)
         if self.mode is Mode.QUICK:
@@ -88,11 +90,15 @@ class Wanted:
             if case.id not in left_out and (case.kind is not CaseKind.MUTANT or case.name in named)
         ]
 
-    def _left_out(self, ids: list[str]) -> frozenset[str]:
+    def _left_out(self, cases: Sequence[Case]) -> frozenset[str]:
         """Of the correct solutions, of which the first always has its turn."""
-        if self.correct is None:
+        if self.correct is not None:
+            ids, count = [case.id for case in cases if case.kind in CORRECT][1:], self.correct - 1
+        elif self.mode is Mode.QUICK:
+            ids, count = [case.id for case in cases if case.kind is CaseKind.ACCEPTED], ACCEPTED_TURNS
+        else:
             return frozenset()
-        return frozenset(ids[1:]) - turns(ids[1:], self.correct - 1, self.commit, "correct")
+        return frozenset(ids) - turns(ids, count, self.commit, "correct")
 
     def asked(self, lab: Lab, case: Case) -> tuple[str, ...]:
         """The checks that are run against `case`, in the lab's order; those that measure are run apart, see `measured`."""
@@ -103,7 +109,13 @@ class Wanted:
             return self._ordered(lab, set(functional))
         # What may fail it, and may not, would prove nothing.
         named = with_needs(lab.checks, (check for check in case.breaks if not is_load(check)))
-        others = [check for check in functional if check not in {*named, *case.may_break}]
+        known = {*named, *case.may_break}
+        others = [
+            check
+            for check in functional
+            # One that needs what the mutant breaks would be blocked.
+            if check not in known and with_needs(lab.checks, {check}).isdisjoint(case.breaks)
+        ]
         return self._ordered(lab, {*named, *tenth(others, self.commit, case.name, partial(_brought, lab, named))})
 
     def measured(self, lab: Lab, case: Case) -> tuple[str, ...]:

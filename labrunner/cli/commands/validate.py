@@ -20,7 +20,7 @@ from labrunner.rules.plan import select
 @click.option("--runs", type=click.IntRange(1, 10_000), envvar="LAB_RUNS", show_envvar=True,
               help="How often each correct solution is graded; 3, or 1 with --quick.")  # fmt: skip
 @click.option("--quick", is_flag=True, envvar="LAB_QUICK", show_envvar=True,
-              help="Correct solutions once; each mutant by the checks it names and a tenth of the others.")  # fmt: skip
+              help="References and two accepted solutions once; each mutant by the checks it names and a tenth of the others.")  # fmt: skip
 @click.option("--full", is_flag=True, envvar="LAB_FULL", show_envvar=True,
               help="In both runtimes, one after the other; solutions that must pass are looked at hardest.")  # fmt: skip
 @click.option("--mutants", type=click.IntRange(0, 10_000), envvar="LAB_MUTANTS", show_envvar=True,

@@ -164,7 +164,10 @@ def test_a_check_that_no_mutant_fails_is_named(pack: Path) -> None:
     (report,) = validate(lab, ("first/answers",), _nobody, wanted, {})
     assert isinstance(report, LabReport)
     (mutants,) = [section for section in report.sections if section.name == "mutants"]
-    assert mutants.problems[0].text == "labs/tiny/lab.toml:24: first/answers: no mutant fails it, so nothing proves that it can fail."
+    assert (
+        mutants.problems[0].text
+        == "labs/tiny/lab.toml:24: first/answers: no mutant fails it, so nothing proves that it can fail."
+    )
 
 
 def test_a_new_lab_takes_no_place_that_is_taken(pack: Path) -> None:

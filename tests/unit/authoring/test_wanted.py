@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labrunner.authoring.cases import Case
-from labrunner.authoring.wanted import LOAD_TURNS, Mode, Wanted
+from labrunner.authoring.wanted import ACCEPTED_TURNS, LOAD_TURNS, Mode, Wanted
 from labrunner.model.effort import Effort
 from labrunner.model.validation import CaseKind
 from tests.builders import check, lab
@@ -49,7 +49,7 @@ def test_a_mutant_is_measured_only_for_what_it_names() -> None:
     assert _wanted(Mode.USUAL).measured(LAB, _mutant("m", "b/z")) == ()
 
 
-def test_a_quick_validation_measures_one_reference_and_two_mutants() -> None:
+def test_a_quick_validation_measures_one_reference_and_one_mutant() -> None:
     """Those whose turn it is; of other mutants none is left out."""
     wanted = _wanted(Mode.QUICK)
     assert wanted.measured(LAB, REFERENCE)
@@ -80,6 +80,29 @@ def test_correct_solutions_have_their_turns_too() -> None:
         assert len(chosen) == 4
         seen |= {case.id for case in chosen[2:]}
     assert seen == {case.id for case in others}
+
+
+def test_a_quick_validation_takes_some_accepted_solutions_and_every_reference() -> None:
+    """Over the commits each of them; a usual one takes all."""
+    accepted = [Case(CaseKind.ACCEPTED, f"other-{number}", NOWHERE) for number in range(5)]
+    cases = [REFERENCE, OTHER, *accepted]
+    seen = set()
+    for commit in map(str, range(30)):
+        chosen = Wanted(Mode.QUICK, "process", runs=1, jobs=1, seed="s", commit=commit).chosen(cases)
+        assert [case.id for case in chosen[:2]] == [REFERENCE.id, OTHER.id]
+        assert len(chosen) == 2 + ACCEPTED_TURNS
+        seen |= {case.id for case in chosen[2:]}
+    assert seen == {case.id for case in accepted}
+    assert _wanted(Mode.USUAL).chosen(cases) == cases
+
+
+def test_a_quick_validation_asks_no_check_that_would_be_blocked() -> None:
+    """What needs a check that the mutant fails proves nothing; a usual one runs it, to see that it is blocked."""
+    mutant = _mutant("m", "a/x")
+    for commit in map(str, range(10)):
+        quick = Wanted(Mode.QUICK, "process", runs=1, jobs=1, seed="s", commit=commit)
+        assert quick.asked(LAB, mutant) == ("a/x", "b/z")
+    assert _wanted(Mode.USUAL).asked(LAB, mutant) == ("a/x", "a/y", "b/z")
 
 
 def test_how_often() -> None:

@@ -62,9 +62,12 @@ func serve(route func(Request) Response) {
 		Addr:    net.JoinHostPort(cmp.Or(os.Getenv("HOST"), "127.0.0.1"), cmp.Or(os.Getenv("PORT"), "8000")),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(w, r, route) }),
 	}
+	// Before it listens: whoever is answered may ask it to stop at once.
+	asked, forget := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer forget()
 	stopped := make(chan struct{})
 	go func() {
-		stopOnSignal(server)
+		stopOnSignal(asked, server)
 		close(stopped)
 	}()
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
@@ -73,10 +76,8 @@ func serve(route func(Request) Response) {
 	<-stopped // ListenAndServe returns as soon as stopping begins
 }
 
-// stopOnSignal waits for SIGTERM, accepts no more, and lets requests in flight finish.
-func stopOnSignal(server *http.Server) {
-	asked, forget := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer forget()
+// stopOnSignal waits until it is asked to stop, accepts no more, and lets requests in flight finish.
+func stopOnSignal(asked context.Context, server *http.Server) {
 	<-asked.Done()
 	patience, cancel := context.WithTimeout(context.Background(), lastMoment)
 	defer cancel()

@@ -70,9 +70,9 @@ func main() {
 	mux.HandleFunc("GET /resource/{policy}", s.resource)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { problem(w, 404, "unknown path", nil) })
 	server := http.Server{Addr: net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")), Handler: mux}
-	go func() { log.Print(server.ListenAndServe()) }()
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
+	go func() { log.Print(server.ListenAndServe()) }()
 	<-term
 	patience, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 
 from answers import admitted, denied, undecided
 from asking import Refusal, read
@@ -43,6 +44,9 @@ def resource(request: Request, name: str) -> Response:
 
 if __name__ == "__main__":
     if isinstance(limiter, Shared):
-        with contextlib.suppress(Unreachable):
-            limiter.redis.ask("FLUSHDB")
+        for _ in range(5):
+            with contextlib.suppress(Unreachable):
+                limiter.redis.ask("FLUSHDB")
+                break
+            time.sleep(0.1)
     serve(route)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+from urllib.parse import urlsplit
 
 from answers import admitted, denied, undecided
 from asking import Refusal, read
@@ -41,6 +43,7 @@ def resource(request: Request, name: str) -> Response:
 
 
 if __name__ == "__main__":
-    if isinstance(limiter, Shared):
-        limiter.redis.ask("PING")
+    if "REDIS_URL" in os.environ:
+        where = urlsplit(os.environ["REDIS_URL"])
+        socket.create_connection((str(where.hostname), where.port or 6379), 5).close()
     serve(route)

@@ -68,6 +68,6 @@ class Memory:
         """Drop some of the pairs that are idle; whether there may be more."""
         with self.lock:
             now = time.monotonic_ns() // 1000
-            for pair in [pair for pair, asked in self.asked.items() if now > asked + 1_500_000]:
+            for pair in [pair for pair, asked in self.asked.items() if now > asked + 2_000_000]:
                 del self.states[pair], self.asked[pair]
             return False
