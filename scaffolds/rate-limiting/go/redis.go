@@ -10,6 +10,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -90,11 +91,22 @@ func (c *RedisConnection) read() (any, error) {
 		_, err = io.ReadFull(c.reader, text)
 		return string(text[:size]), err
 	}
+	return c.array(size)
+}
+
+// array reads so many replies. All are read before an error among them is told: the next command's reply comes after them.
+func (c *RedisConnection) array(size int) (any, error) {
 	replies := make([]any, size)
+	var wrong error
 	for i := range replies {
-		if replies[i], err = c.read(); err != nil {
+		reply, err := c.read()
+		if _, isReply := err.(RedisError); err != nil && !isReply {
 			return nil, err
 		}
+		replies[i], wrong = reply, cmp.Or(wrong, err)
+	}
+	if wrong != nil {
+		return nil, wrong
 	}
 	return replies, nil
 }

@@ -60,8 +60,21 @@ class Connection:
         if kind == "$":
             return None if rest == "-1" else self.exactly(int(rest) + 2)[:-2].decode()
         if kind == "*":
-            return None if rest == "-1" else [self.read() for _ in range(int(rest))]
+            return None if rest == "-1" else self.array(int(rest))
         raise OSError(f"no reply that we know: {line}")
+
+    def array(self, size: int) -> list[Reply]:
+        """So many replies. All are read before an error among them is raised: the next command's reply comes after them."""
+        replies: list[Reply] = []
+        wrong: RedisError | None = None
+        for _ in range(size):
+            try:
+                replies.append(self.read())
+            except RedisError as error:
+                wrong = wrong or error
+        if wrong is not None:
+            raise wrong
+        return replies
 
     def line(self) -> str:
         """Up to the next end of line."""

@@ -105,10 +105,16 @@ export class Connection {
       case "$":
         return rest === "-1" ? null : this.until(this.position + Number(rest));
       case "*":
-        return rest === "-1" ? null : Array.from({ length: Number(rest) }, () => this.read() as Reply);
+        return rest === "-1" ? null : this.array(Number(rest));
       default:
         return rest;
     }
+  }
+
+  /** So many replies; an error among them stands for all, once all are read. */
+  private array(length: number): Reply | RedisError {
+    const replies = Array.from({ length }, () => this.read());
+    return replies.find((reply) => reply instanceof RedisError) ?? (replies as Reply[]);
   }
 
   /** The text up to `end`, where a line ends. */
