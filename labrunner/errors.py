@@ -47,6 +47,8 @@ class ExitCode(enum.IntEnum):
     """Nothing failed, but something errored or stayed inconclusive."""
     INTERRUPTED = 130
     """Ctrl-C, SIGTERM or SIGHUP."""
+    UNREAD = 141
+    """The reader of the output (`| head`) was gone before the end, as a shell tells of such an end."""
 
 
 class LabError(Exception):

@@ -64,7 +64,8 @@ class EchoWitness:
         with self._lock:
             self._due = self._due or time.monotonic() + INTERVAL
             due = self._due
-        time.sleep(INTERVAL)
+        if self._closing.wait(INTERVAL):
+            return False
         connection.sendall(b"?")
         answer = connection.recv(1)
         if answer:

@@ -37,6 +37,11 @@ def next_line(lines: Iterator[bytes], last_words: Callable[[], str]) -> dict[str
     return told
 
 
+def gone(last_words: str) -> SuiteBroken:
+    """What there is to say of a grader's process that takes no more orders."""
+    return SuiteBroken(f"the grader's process is gone: {last_words}")
+
+
 class Child:
     """A process of its own.
 
@@ -44,12 +49,20 @@ class Child:
         order: its first line.
         early: one that waits for its order; None to start one.
         is_foreground: whether it shares our terminal.
+
+    Raises:
+        SuiteBroken: it ended before its order came.
     """
 
     def __init__(self, order: dict[str, Any], *, early: Spawned | None = None, is_foreground: bool = False) -> None:
         self._process = early or Spawned(is_foreground=is_foreground)
         self.channel = Channel(self._process.end)
-        self.channel.send(order)
+        try:
+            self.channel.send(order)
+        except OSError:
+            broken = gone(self.last_words())
+            self.close()
+            raise broken from None
 
     def last_words(self) -> str:
         """The end of what it wrote."""

@@ -19,7 +19,7 @@ from labrunner.ports.suite import SuiteBroken
 from labrunner.ports.target import CannotTell
 from labrunner.rules import wire
 from labrunner.suites.channel import Channel
-from labrunner.suites.processes import LOADING_SECONDS, Child, next_line
+from labrunner.suites.processes import LOADING_SECONDS, Child, gone, next_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,13 +122,16 @@ class PytestSuite:
                 try:
                     self._channel.send(self._order(check, attempt, service), theirs.fileno())
                 except OSError:
-                    return _errored(began, f"the grader's process is gone: {self._child.last_words()}")
+                    return _errored(began, str(gone(self._child.last_words())))
             return _Conversation(Channel(ours), bench, self._patience).hold(began)
 
     def _run_here(self, check: str, service: Mapping[str, Any], bench: Bench) -> Attempt:
         """The check on this terminal, once: whoever asks again is told the same."""
         if self._seen is None:
-            self._channel.send(self._order(check, 0, service))
+            try:
+                self._channel.send(self._order(check, 0, service))
+            except OSError:
+                raise gone(self._child.last_words()) from None
             self._seen = _Conversation(self._channel, bench, None).hold(time.monotonic())
         return self._seen
 

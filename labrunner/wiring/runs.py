@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from labrunner.errors import EnvironmentProblem, LabInvalid, UnknownName
 from labrunner.grading.workplace import workplace
 from labrunner.model.effort import Effort
+from labrunner.model.lab import LOAD_STAGE
 from labrunner.model.result import Isolation
 from labrunner.ports.suite import SuiteBroken
 from labrunner.solution import intake
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from labrunner.model.assignment import Terms
     from labrunner.model.lab import Lab
     from labrunner.model.solution import Solution
+    from labrunner.ports.load import LoadTest
     from labrunner.ports.runtime import Runtime, Service
     from labrunner.suites.kept import KeptGrader
     from labrunner.suites.spawn import Spawned
@@ -88,6 +90,15 @@ def refuse_without_grader(lab: Lab) -> None:
 
 
 @contextlib.contextmanager
+def _blaming(lab: Lab, what: str) -> Iterator[None]:
+    """A grader that cannot be `what` is its author's to mend."""
+    try:
+        yield
+    except SuiteBroken as fault:
+        raise LabInvalid(f"The grader of '{lab.id}' cannot be {what}: {fault}") from None
+
+
+@contextlib.contextmanager
 def grading(wish: Wish) -> Iterator[Grading]:
     """A run with its rooms; all of it is gone at the exit.
 
@@ -100,11 +111,9 @@ def grading(wish: Wish) -> Iterator[Grading]:
     cache = cache_folder()
     with workplace(cache) as work, contextlib.ExitStack() as stack:
         # The grader loads while everything else gets ready: it takes longest.
-        try:
+        with _blaming(lab, "run"):
             suite = PytestSuite(lab.graders, wish.seed, work / "suite", stages=wish.stages, kept=wish.kept, early=wish.early,
                                 patience=wish.patience, foreground=wish.foreground, effort=wish.effort)  # fmt: skip
-        except SuiteBroken as fault:
-            raise LabInvalid(f"The grader of '{lab.id}' cannot be run: {fault}") from None
         stack.callback(suite.close)
         from labrunner.wiring import runtimes
 
@@ -128,15 +137,23 @@ def grading(wish: Wish) -> Iterator[Grading]:
                 "Use --runtime docker, or accept that with --allow-weak-isolation; the result will say so.",
             )
         from labrunner.companions.known import Known
-        from labrunner.loadtest.measure import LocustLoadTest
 
-        rooms = Rooms(runtime, suite, Known(lab.grader, lab.service.companions), LocustLoadTest())
+        rooms = Rooms(runtime, suite, Known(lab.grader, lab.service.companions), _load_test(wish))
         public = dict.fromkeys((lab.readme.parent, lab.manifest.parent, lab.scaffolds))
         digests = (of_tree(*public), of_tree(*lab.graders))
         order = Order(
             lab, wish.solution, wish.asked, wish.seed, digests, wish.jobs, wish.stop_early, wish.start_tries, wish.terms
         )
         yield Grading(order, rooms, work)
+
+
+def _load_test(wish: Wish) -> LoadTest | None:
+    """None where nobody asks for load: what measures it would take as long to import as a service takes to start."""
+    if wish.lab.load is None or not any(check.startswith(f"{LOAD_STAGE}/") for check in wish.asked):
+        return None
+    from labrunner.loadtest.measure import LocustLoadTest
+
+    return LocustLoadTest()
 
 
 @contextlib.contextmanager
@@ -150,10 +167,8 @@ def loaded(lab: Lab, choice: str) -> Iterator[KeptGrader]:
 
     refuse_without_grader(lab)
     with workplace(cache_folder()) as work:
-        try:
+        with _blaming(lab, "loaded"):
             kept = KeptGrader(lab.graders, work)
-        except SuiteBroken as fault:
-            raise LabInvalid(f"The grader of '{lab.id}' cannot be loaded: {fault}") from None
         try:
             # Runs side by side would import these beside each other; where imports go in a circle, that shows half of one.
             from labrunner.grading import grade  # noqa: F401
@@ -226,7 +241,8 @@ def running(
 
     cache = cache_folder()
     with workplace(cache) as work, contextlib.ExitStack() as stack:
-        suite = PytestSuite(lab.graders, seed, work / "suite", with_checks=False)
+        with _blaming(lab, "loaded"):
+            suite = PytestSuite(lab.graders, seed, work / "suite", with_checks=False)
         stack.callback(suite.close)
         from labrunner.wiring import runtimes
 
@@ -234,10 +250,8 @@ def running(
         stack.callback(runtime.close)
         staged = intake.stage(solution, work / "solution")
         runtime.build(staged)
-        try:
+        with _blaming(lab, "loaded"):
             environment = suite.environment()
-        except SuiteBroken as fault:
-            raise LabInvalid(f"The grader of '{lab.id}' cannot be loaded: {fault}") from None
         environment |= {name: os.environ[name] for name in environment if name in os.environ}
         environment |= _start_companions(lab, runtime, dict.fromkeys((*lab.service.shared_companions, *beside)))
         service = runtime.launch(staged, environment, name="service", port=port)

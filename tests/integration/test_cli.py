@@ -333,8 +333,8 @@ def test_the_doctor_says_what_it_looked_at(tmp_path: Path) -> None:
     """Each finding a line. What Docker lacks on this machine, or others left in it, is not this test's."""
     done = lab("doctor", cwd=tmp_path)
     assert done.code in {0, 4}
-    for words in ("✓ Python 3", "✓ loopback connections work", "✓ process runtime", "✓ cache at"):
-        assert words in done.out
+    for words in ("Python 3", "loopback connections work", "process runtime", "cache at", "Node for", "Go for"):
+        assert f"✓ {words}" in done.out
     assert (done.code == 4) == ("✗" in done.out)
     assert "Traceback" not in done.err
 
@@ -506,6 +506,12 @@ def test_a_reader_who_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     assert done.stderr == b""
 
 
+def test_a_shell_that_completes_is_answered(tmp_path: Path) -> None:
+    """What `lab completion` prints asks `lab` itself, by variables."""
+    asked = {"_LAB_COMPLETE": "bash_complete", "COMP_WORDS": "lab st", "COMP_CWORD": "1"}
+    assert lab(cwd=tmp_path, env=asked).out == "plain,start\nplain,status\n"
+
+
 # -- reports ------------------------------------------------------------------------------------------------------
 
 SCHEMA = ROOT / "docs" / "result.schema.json"
@@ -606,9 +612,9 @@ def test_light_commands_import_nothing_heavy(reference: Path, arguments: tuple[s
     program = (
         "import sys, json\n"
         "before = set(sys.modules)\n"
-        "from labrunner.cli import _run\n"
+        "from labrunner.cli.ending import run\n"
         f"sys.argv = ['lab', *{list(arguments)!r}]\n"
-        "code = _run()\n"
+        "code = run()\n"
         "names = sorted({name.split('.')[0] for name in set(sys.modules) - before})\n"
         "ours = sorted(name for name in sys.modules if name.startswith('labrunner.'))\n"
         "print(json.dumps([code, names, ours]), file=sys.stderr)\n"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from labrunner.catalog.packs import Catalog
+from labrunner.errors import ExitCode
 from labrunner.runtimes.process.ports import Ports
 from labrunner.solution import manifest
 from labrunner.wiring.runs import running
@@ -61,11 +62,11 @@ def test_a_reader_that_has_seen_enough_ends_it(tmp_path: Path, monkeypatch: pyte
         with subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
             assert command.stdout is not None
             assert command.stderr is not None
-            while not command.stdout.readline().startswith(b"Ready at "):
-                pass
+            while not (line := command.stdout.readline()).startswith(b"Ready at "):
+                assert line, command.stderr.read()
             command.stdout.close()
             urllib.request.urlopen(url, timeout=10).close()  # a line of log
-            assert command.wait(20) == 0
+            assert command.wait(20) == ExitCode.UNREAD
             assert command.stderr.read() == b""
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(url, timeout=10)

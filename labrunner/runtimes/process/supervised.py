@@ -108,11 +108,12 @@ class Supervised:
     def close(self) -> None:
         """End it, and with it everything below."""
         self.hang_up()
-        try:
-            self._process.wait(ANSWER_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with self._news:
+            # It alone holds the pipe of its news, whose end is its own: to wait for the process itself, with a time-out,
+            # would be to look for it in ever longer steps.
+            if not self._news.wait_for(lambda: self._gone, ANSWER_SECONDS):
+                self._process.kill()
+        self._process.wait()
 
     def _command(self, command: dict[str, Any], answers: set[str]) -> dict[str, Any]:
         with self._commanding:
@@ -122,12 +123,12 @@ class Supervised:
                 self._process.stdin.write(json.dumps(command).encode() + b"\n")
                 self._process.stdin.flush()
             except OSError as fault:
-                raise SupervisorGone(f"The supervisor of a service is gone: {fault.strerror}.") from None
+                raise SupervisorGone(f"The supervisor of a service is gone: {fault.strerror}.", "Try again.") from None
             with self._news:
                 answered = self._news.wait_for(lambda: self._answer(answers) or self._gone, ANSWER_SECONDS)
                 event = self._answer(answers)
             if not answered or event is None:
-                raise SupervisorGone("The supervisor of a service is gone or does not answer.")
+                raise SupervisorGone("The supervisor of a service is gone or does not answer.", "Try again.")
             return event
 
     def _refuse_when_gone(self) -> None:
