@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import secrets
 import shutil
-from pathlib import Path
+import time
 from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem
+from labrunner.runtimes.owner import PARTS, is_alive, owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+UNSEEN_SECONDS = 7 * 24 * 3600.0
+"""So old is what a run left of which nobody here can tell whether it is over."""
 
 
 @contextlib.contextmanager
@@ -24,7 +28,7 @@ def workplace(cache: Path) -> Iterator[Path]:
         EnvironmentProblem: it cannot be made.
     """
     runs = cache / "runs"
-    folder = runs / f"{os.getpid()}-{_started_at(os.getpid())}-{secrets.token_hex(4)}"
+    folder = runs / f"{owner()}-{secrets.token_hex(4)}"
     try:  # from before it is there: an interruption may come at any moment
         _make(folder, cache)
         sweep(runs)
@@ -44,31 +48,23 @@ def _make(folder: Path, cache: Path) -> None:
 
 
 def sweep(runs: Path) -> list[str]:
-    """Remove folders of runs whose process is gone; returns their names."""
+    """Remove folders of runs whose process is gone; returns their names.
+
+    Other machines may use the same folder: what they left goes when nothing was made in it for a week.
+    """
     swept = []
     for folder in runs.iterdir():
-        pid, _, rest = folder.name.partition("-")
-        is_ours = rest.count("-") == 1 and pid.isdigit()
-        if is_ours and _started_at(int(pid)) != rest.split("-")[0]:
+        if folder.name.count("-") == PARTS and _is_over(folder):
             shutil.rmtree(folder, ignore_errors=True)
             swept.append(folder.name)
     return swept
 
 
-def _started_at(pid: int) -> str:
-    """When that process started, as the kernel counts; pids are used again, pairs are not. Empty when it is gone."""
+def _is_over(folder: Path) -> bool:
+    is_running = is_alive(folder.name.rpartition("-")[0], is_shared=True)
+    if is_running is not None:
+        return not is_running
     try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-        return stat[stat.rindex(b")") + 2 :].split()[19].decode()
-    except OSError:
-        return "" if Path("/proc/self").exists() or not _is_alive(pid) else "alive"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return time.time() - folder.stat().st_mtime > UNSEEN_SECONDS
+    except FileNotFoundError:  # its owner was quicker
         return False
-    except PermissionError:
-        return True
-    return True

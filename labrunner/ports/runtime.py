@@ -103,7 +103,11 @@ class Witness(Protocol):
     """A minimal service under the same limits; slow when, and only when, the machine is."""
 
     def worst(self, since: float, until: float) -> float:
-        """Seconds of its slowest answer in that span, one still outstanding included."""
+        """Seconds of its slowest answer in that span, one still outstanding included.
+
+        Raises:
+            EnvironmentProblem: it could not be started.
+        """
 
     def close(self) -> None:
         """End it."""

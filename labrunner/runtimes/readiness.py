@@ -92,7 +92,7 @@ def at_limit(startup: Startup, limit: Reason, measure: str) -> Startup:
 
     Args:
         startup: what was seen.
-        limit: OOM or PIDS.
+        limit: OOM, PIDS or DISK_FULL.
         measure: the limit in words, as in ``512 MiB of memory``.
     """
     failure = startup.failure

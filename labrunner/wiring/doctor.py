@@ -16,6 +16,7 @@ from labrunner.model.finding import Finding
 from labrunner.model.result import Isolation
 from labrunner.runtimes.docker import address, leftovers, recipes
 from labrunner.runtimes.process.runtime import ProcessRuntime
+from labrunner.runtimes.process.toolchains import find_go, find_node
 from labrunner.solution.places import cache_folder
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def examine(*, is_cleaning: bool = False) -> Iterator[Finding]:
     """
     for look in (_python, _labs, _cache, _loopback, _isolation, _leftovers):
         yield _sound(look)
+    yield from _languages()
     yield from _companions()
     yield from _docker(is_cleaning=is_cleaning)
 
@@ -115,6 +117,15 @@ def _isolation() -> Finding:
         runtime = ProcessRuntime(cache_folder(), Path(work))
         weak = runtime.isolation is Isolation.NONE
         return Finding(True, f"process runtime, isolation {runtime.isolation}", " ".join(runtime.notes) if weak else "")
+
+
+def _languages() -> Iterator[Finding]:
+    """What solutions are written in beside Python; who writes in none of them runs without, and containers bring them."""
+    for name, look in (("Node", find_node), ("Go", find_go)):
+        try:
+            yield Finding(True, f"{name} for solutions without containers: {look()}")
+        except LabError as fault:
+            yield Finding(True, fault.message, fault.hint)
 
 
 def _companions() -> Iterator[Finding]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from labrunner.errors import UnknownName
 from labrunner.reports.steps import Steps
-from labrunner.runtimes.docker import address, recipes, wire
-from labrunner.runtimes.docker.address import PING_SECONDS
+from labrunner.runtimes.docker import address, recipes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +50,11 @@ def listing() -> list[Row]:
     """All images, built or not.
 
     Raises:
-        EnvironmentProblem: no engine.
+        EnvironmentProblem: no engine, or a sick one.
     """
     where = address.reach()
     rows = []
     for recipe in recipes.RECIPES.values():
-        status, body = wire.ask(where.url, "GET", f"/images/{quote(recipe.tag, safe='/:')}/json", PING_SECONDS)
-        size = json.loads(body)["Size"] // 1_000_000 if status == 200 else None
-        rows.append(Row(recipe.name, recipe.tag, size))
+        found = recipes.described(where.url, recipe.tag)
+        rows.append(Row(recipe.name, recipe.tag, found["Size"] // 1_000_000 if found else None))
     return rows

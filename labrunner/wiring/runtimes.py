@@ -69,9 +69,10 @@ def without_docker(
 ) -> EnvironmentProblem | None:
     """Why a solution in `language` with such companions, and load, cannot run in containers here; None when it can."""
     if language is Language.OTHER:
-        return EnvironmentProblem("A solution in the language 'other' runs with what is on this machine.")
-    import http.client
-
+        return EnvironmentProblem(
+            "A solution in the language 'other' runs with what is on this machine, so not in a container.",
+            'Use --runtime process, or language = "dockerfile".',
+        )
     from labrunner.companions.known import images
     from labrunner.runtimes.docker import address, recipes
 
@@ -80,8 +81,6 @@ def without_docker(
         lacking = recipes.missing(where.url, recipes.needed(language, (*images(companions), *(["load"] * with_load))))
     except EnvironmentProblem as fault:
         return fault
-    except (OSError, http.client.HTTPException) as fault:
-        return EnvironmentProblem(f"The Docker engine does not answer: {fault}.")
     if lacking:
         names = ", ".join(recipe.name for recipe in lacking)
         return EnvironmentProblem(f"Docker is here, but the images are not built yet ({names}).",

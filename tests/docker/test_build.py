@@ -12,12 +12,14 @@ from labrunner.errors import EnvironmentProblem
 from labrunner.model.lab import Language
 from labrunner.model.status import Reason
 from labrunner.ports.runtime import NotStarted
-from labrunner.runtimes.docker import labels, learner_image, recipes, wire, workshop
+from labrunner.runtimes.docker import archive, labels, learner_image, recipes, wire, workshop
 from labrunner.runtimes.docker.engine import connect
+from tests import go_module
 from tests.docker.harness import PROGRAMS, READY, get, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from labrunner.runtimes.docker.address import Address
     from labrunner.runtimes.docker.engine import Engine
@@ -44,7 +46,9 @@ func main() {
 }
 """
 GO_MOD = "module service\n\ngo 1.24\n"
-GO_BUILD = ("go", "build", "-o", "service", ".")
+GO_WITH_MODULE = GO.replace("import (", 'import (\n\t"example.com/greet"').replace(
+    '"go"}`', '"` + greet.Hello() + `"}`'
+)
 
 
 @pytest.fixture
@@ -74,7 +78,7 @@ def test_typescript_runs_as_it_is(runtime: DockerRuntime, stage: Stager) -> None
 
 def test_go_is_built_without_a_network_and_runs(runtime: DockerRuntime, stage: Stager, where: Address) -> None:
     """The standard library and a warm cache are all that a build takes; a second one takes nothing."""
-    staged = stage({"main.go": GO, "go.mod": GO_MOD}, language=Language.GO, run=("./service",), build=GO_BUILD)
+    staged = stage({"main.go": GO, "go.mod": GO_MOD}, language=Language.GO, run=("./service",), build=go_module.BUILD)
     runtime.build(staged)
     service = runtime.launch(staged, {}, name="service")
     service.wait_ready(READY)
@@ -84,10 +88,73 @@ def test_go_is_built_without_a_network_and_runs(runtime: DockerRuntime, stage: S
     assert _cached(where) == before
 
 
+@pytest.fixture
+def with_proxy(
+    where: Address, engine: Engine, runtime: DockerRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """The image for Go with a module proxy in it, as a folder: no container may reach this machine, or needs to."""
+    go_module.make_proxy(tmp_path / "proxy")
+    mark = f"labrunner-test.{tmp_path.name}"  # what is made from an image inherits its labels
+    container = engine.api.create_container(recipes.RECIPES["go"].tag)["Id"]
+    try:
+        engine.api.put_archive(container, "/", archive.of_tree(tmp_path / "proxy", "proxy/"))
+        image = engine.api.commit(container, conf={"Labels": {mark: ""}})["Id"]
+    finally:
+        engine.api.remove_container(container)
+    monkeypatch.setattr(runtime._builder, "require", lambda recipe: image)
+    monkeypatch.setenv("GOSUMDB", "off")
+    monkeypatch.setenv("GOPROXY", "file:///proxy")
+    yield
+    runtime.close()
+    for made in sorted(engine.api.images(filters={"label": mark}), key=lambda each: each["Created"], reverse=True):
+        engine.api.remove_image(made["Id"])
+
+
+@pytest.mark.usefixtures("with_proxy")
+def test_go_modules_are_fetched_once_and_linked_without_a_network(
+    runtime: DockerRuntime, stage: Stager, where: Address
+) -> None:
+    """What ``go.mod`` requires is in the service, and other code with the same requirements fetches nothing."""
+    files = go_module.solution(GO_WITH_MODULE)
+    staged = stage(files, language=Language.GO, run=("./service",), build=go_module.BUILD)
+    before = _cached(where)
+    runtime.build(staged)
+    assert len(_cached(where) - before) == 2
+    service = runtime.launch(staged, {}, name="service")
+    service.wait_ready(READY)
+    assert get(service, "/") == {"answer": "hello"}
+    service.close()
+    files["main.go"] += "\n// changed\n"
+    runtime.build(stage(files, language=Language.GO, run=("./service",), build=go_module.BUILD))
+    assert len(_cached(where) - before) == 3
+
+
+@pytest.mark.usefixtures("with_proxy")
+def test_a_module_that_does_not_exist(runtime: DockerRuntime, stage: Stager) -> None:
+    """BUILD_FAILED with Go's own last lines."""
+    files = go_module.solution(GO_WITH_MODULE, "v1.0.1")
+    with pytest.raises(NotStarted) as caught:
+        runtime.build(stage(files, language=Language.GO, run=("./service",), build=go_module.BUILD))
+    assert caught.value.startup.reason is Reason.BUILD_FAILED
+    assert caught.value.startup.failure.got == "`go mod download` ended with code 1"
+    assert any("example.com/greet@v1.0.1" in line for line in caught.value.startup.failure.log)
+
+
+def test_what_is_in_vendor_is_not_fetched(
+    runtime: DockerRuntime, stage: Stager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A solution that brings its modules along is built without any proxy, as in the other runtime."""
+    monkeypatch.setenv("GOPROXY", "off")
+    files = go_module.solution(GO_WITH_MODULE)
+    files["vendor/modules.txt"] = "# example.com/greet v1.0.0\n## explicit; go 1.24\nexample.com/greet\n"
+    files["vendor/example.com/greet/greet.go"] = go_module.MODULE["greet.go"]
+    runtime.build(stage(files, language=Language.GO, run=("./service",), build=go_module.BUILD))
+
+
 def test_a_compilers_words_are_shown(runtime: DockerRuntime, stage: Stager) -> None:
     """BUILD_FAILED, the command, and the lines that name the mistake."""
     staged = stage({"main.go": GO.replace("os.Getenv", "os.Getnev"), "go.mod": GO_MOD}, language=Language.GO,
-                   run=("./service",), build=GO_BUILD)  # fmt: skip
+                   run=("./service",), build=go_module.BUILD)  # fmt: skip
     with pytest.raises(NotStarted) as caught:
         runtime.build(staged)
     startup = caught.value.startup
@@ -240,12 +307,19 @@ def test_code_alone_is_never_cached(runtime: DockerRuntime, stage: Stager, where
     assert _cached(where) == before
 
 
+@pytest.mark.parametrize(
+    "files, language",
+    [
+        ({"main.py": "", "requirements.txt": "a-package-for-this-test==1.0\n"}, Language.PYTHON),
+        (go_module.solution(GO_WITH_MODULE), Language.GO),
+    ],
+)
 def test_an_index_that_does_not_answer_is_not_the_learners_fault(
-    runtime: DockerRuntime, stage: Stager, monkeypatch: pytest.MonkeyPatch
+    runtime: DockerRuntime, stage: Stager, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], language: Language
 ) -> None:
     """E4: the environment's problem, never 0 points; found out by asking for a package that is surely there."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    staged = stage({"main.py": "", "requirements.txt": "a-package-for-this-test==1.0\n"})
+    staged = stage(files, language=language)
     with pytest.raises(EnvironmentProblem, match="does not answer"):
         runtime.build(staged)

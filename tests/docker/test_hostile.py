@@ -27,6 +27,17 @@ block = (b"x" * 999 + b"\\n") * 1000
 for _ in range(400):
     os.write(1, block)
 """
+FILLS_ITS_DISK = """
+import os
+with open(os.path.join(os.environ["DATA_DIR"], "big"), "wb") as file:
+    while True:
+        file.write(b"x" * 1_000_000)
+"""
+FILLS_ITS_DISK_WITH_FILES = """
+import os
+for number in range(100_000):
+    open(f"/tmp/{number}", "wb").close()
+"""
 BOMB = """
 import os, time
 count = 0
@@ -69,6 +80,29 @@ def test_a_fork_bomb_stops_at_its_limit(launch: Launcher) -> None:
     assert "1040 threads and processes" in caught.value.startup.failure.expected
     service.kill()
     assert service.epitaph() == "was killed by SIGKILL"
+
+
+@pytest.mark.parametrize("program", [FILLS_ITS_DISK, FILLS_ITS_DISK_WITH_FILES])
+def test_a_full_disk_is_told_as_the_limit_that_it_is(launch: Launcher, program: str) -> None:
+    """Before it is ready: DISK_FULL and the room that there is, whether bytes or files used it up."""
+    service = launch(program)
+    with pytest.raises(NotStarted) as caught:
+        service.wait_ready(READY)
+    startup = caught.value.startup
+    assert startup.reason is Reason.DISK_FULL
+    assert startup.failure.expected == "a service that starts within 64 MiB in /tmp and 256 MiB in /data"
+    assert startup.failure.got.endswith("before it was ready; it ran into that limit")
+    assert any("No space left on device" in line for line in startup.failure.log)
+
+
+def test_the_disk_of_a_living_service_is_looked_at_too(probe: DockerService) -> None:
+    """Full is full, though it lives and answers; with room again, no limit is in its way."""
+    assert probe.limit() is None
+    with pytest.raises(LookupError, match="No space left"):
+        probe._inside(["dd", "if=/dev/zero", "of=/data/big", "bs=1M"])
+    assert probe.limit() is Reason.DISK_FULL
+    probe._inside(["rm", "/data/big"])
+    assert probe.limit() is None
 
 
 def test_a_memory_hog_is_stopped_at_its_limit(launch: Launcher) -> None:

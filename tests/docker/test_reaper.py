@@ -15,6 +15,7 @@ import pytest
 
 from labrunner.runtimes.docker import labels, leftovers, wire
 from labrunner.runtimes.docker.engine import connect
+from labrunner.runtimes.owner import owner
 from tests.docker.harness import PROGRAMS, belongings, until_clean, wait_for
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def test_an_interrupted_test_leaves_nothing(where: Address, tmp_path: Path) -> N
 
 def test_what_was_left_by_a_power_cut_is_found_and_cleaned(where: Address) -> None:
     """Runner and reaper both gone: `lab doctor` finds what bears a dead owner's name, and nothing of the living."""
-    dead = {labels.RUN: "0123456789abcdef", labels.OWNER: "1-1-otherboot-1"}
-    living = {labels.RUN: "fedcba9876543210", labels.OWNER: labels.owner()}
+    dead = {labels.RUN: "0123456789abcdef", labels.OWNER: "1-1-otherboot-1-here"}
+    living = {labels.RUN: "fedcba9876543210", labels.OWNER: owner()}
     engine = connect()
     try:
         networks = [engine.api.create_network(f"lab-test-{n}", labels=of)["Id"] for n, of in enumerate((dead, living))]

@@ -176,3 +176,12 @@ def test_published_on_loopback_alone(probe: DockerService) -> None:
         line.split()[1] for line in listening.stdout.splitlines() if f":{port:04X} " in line and " 0A " in line
     ]
     assert [address.split(":")[0] for address in addresses] == ["0100007F"]
+
+
+def test_a_witness_that_cannot_be_started_is_told(runtime: DockerRuntime) -> None:
+    """E4 with the engine's own words, or every deadline that passes would stay undecided and nobody would know why."""
+    runtime._base = f"sha256:{'0' * 64}"
+    witness = runtime.witness()
+    with pytest.raises(EnvironmentProblem, match=r"The witness cannot be started: .*No such image") as caught:
+        wait_for(lambda: witness.worst(0.0, time.monotonic()) < 0)
+    assert caught.value.hint

@@ -2,72 +2,107 @@
 
 from __future__ import annotations
 
-import zipfile
-from pathlib import Path
+import contextlib
+from typing import TYPE_CHECKING
 
 import pytest
 
+from labrunner.errors import EnvironmentProblem
 from labrunner.model.lab import Language
 from labrunner.model.solution import Solution, Staged
 from labrunner.model.status import Reason
 from labrunner.ports.runtime import NotStarted
 from labrunner.runtimes.process.build import build
+from tests import go_module
 
-MODULE = {
-    "go.mod": "module example.com/greet\n\ngo 1.24\n",
-    "greet.go": 'package greet\n\nfunc Hello() string { return "hello" }\n',
-}
-SUMS = """\
-example.com/greet v1.0.0 h1:kFjMg+6beb/YH7WVJV+qU7ZAE3QOVAR9e84ghC+QDc0=
-example.com/greet v1.0.0/go.mod h1:WtYf1HGpkE+LZeokCowx6tOFQmTZCdXnYgb2vii/E7E=
-"""
+if TYPE_CHECKING:
+    from pathlib import Path
+
 MAIN = 'package main\n\nimport "example.com/greet"\n\nfunc main() { println(greet.Hello()) }\n'
 
 
 @pytest.fixture
-def proxy(tmp_path: Path) -> str:
+def proxy(tmp_path: Path, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A module proxy that is a folder."""
-    folder = tmp_path / "proxy" / "example.com" / "greet" / "@v"
-    folder.mkdir(parents=True)
-    (folder / "v1.0.0.info").write_text('{"Version": "v1.0.0", "Time": "2026-01-01T00:00:00Z"}')
-    (folder / "v1.0.0.mod").write_text(MODULE["go.mod"])
-    with zipfile.ZipFile(folder / "v1.0.0.zip", "w") as archive:
-        for name, text in MODULE.items():
-            archive.writestr(f"example.com/greet@v1.0.0/{name}", text)
-    return (tmp_path / "proxy").as_uri()
-
-
-def _staged(folder: Path, version: str) -> Staged:
-    """A solution that needs the module."""
-    folder.mkdir()
-    (folder / "go.mod").write_text(f"module service\n\ngo 1.24\n\nrequire example.com/greet {version}\n")
-    (folder / "go.sum").write_text(SUMS)
-    (folder / "main.go").write_text(MAIN)
-    run, make = ("./service",), ("go", "build", "-o", "service", ".")
-    return Staged(Solution(folder, "any", Language.GO, run, make), folder, f"sha256:{folder.name}")
-
-
-def test_modules_are_fetched_once(tmp_path: Path, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ``go.mod`` requires is there when the solution is built, and needs no network the next time."""
+    folder = tmp_path / "proxy"
+    go_module.make_proxy(folder)
     monkeypatch.setenv("GOSUMDB", "off")
-    monkeypatch.setenv("GOPROXY", proxy)
-    first = _staged(tmp_path / "first", "v1.0.0")
-    build(first, tmp_path / "cache")
+    monkeypatch.setenv("GOPROXY", folder.as_uri())
+    return folder
+
+
+@pytest.fixture
+def fresh(cache: Path, tmp_path: Path) -> Path:
+    """A cache without any module; what the compiler keeps is the session's, or each test would compile the runtime."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    (cache / "go-build").mkdir(exist_ok=True)
+    (folder / "go-build").symlink_to(cache / "go-build")
+    return folder
+
+
+def _staged(folder: Path, files: dict[str, str]) -> Staged:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    found = Solution(folder, "any", Language.GO, ("./service",), go_module.BUILD)
+    return Staged(found, folder, f"sha256:{folder.name}")
+
+
+def _build(staged: Staged, cache: Path) -> None:
+    with contextlib.ExitStack() as users:
+        build(staged, cache, users)
+
+
+@pytest.mark.usefixtures("proxy")
+def test_modules_are_fetched_once(tmp_path: Path, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``go.mod`` requires is there when the solution is built, and needs no network the next time."""
+    first = _staged(tmp_path / "first", go_module.solution(MAIN))
+    _build(first, fresh)
     assert (first.path / "service").is_file()
     monkeypatch.setenv("GOPROXY", "off")
-    second = _staged(tmp_path / "second", "v1.0.0")
-    build(second, tmp_path / "cache")
+    second = _staged(tmp_path / "second", go_module.solution(MAIN))
+    _build(second, fresh)
     assert (second.path / "service").is_file()
 
 
-def test_a_module_that_is_not_to_be_had_is_a_failed_build(
-    tmp_path: Path, proxy: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("proxy")
+def test_what_a_module_of_the_solutions_own_requires_is_fetched_too(tmp_path: Path, fresh: Path) -> None:
+    """A ``replace`` names a folder of the solution, whose ``go.mod`` alone says what is needed."""
+    files = go_module.solution('package main\n\nimport "inner"\n\nfunc main() { println(inner.Hello()) }\n')
+    files["inner/go.mod"] = files["go.mod"].replace("module service", "module inner")
+    files["inner/inner.go"] = 'package inner\n\nimport "example.com/greet"\n\nvar Hello = greet.Hello\n'
+    files["go.mod"] += "require inner v0.0.0\n\nreplace inner => ./inner\n"
+    staged = _staged(tmp_path / "solution", files)
+    _build(staged, fresh)
+    assert (staged.path / "service").is_file()
+
+
+def test_what_is_in_vendor_is_not_fetched(tmp_path: Path, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A solution that brings its modules along is built without any proxy."""
+    monkeypatch.setenv("GOPROXY", "http://127.0.0.1:9")
+    files = go_module.solution(MAIN)
+    files["vendor/modules.txt"] = "# example.com/greet v1.0.0\n## explicit; go 1.24\nexample.com/greet\n"
+    files["vendor/example.com/greet/greet.go"] = go_module.MODULE["greet.go"]
+    staged = _staged(tmp_path / "solution", files)
+    _build(staged, fresh)
+    assert (staged.path / "service").is_file()
+
+
+@pytest.mark.usefixtures("proxy")
+def test_a_module_that_is_not_to_be_had_is_a_failed_build(tmp_path: Path, fresh: Path) -> None:
     """The learner reads which module it was, in Go's own words."""
-    monkeypatch.setenv("GOSUMDB", "off")
-    monkeypatch.setenv("GOPROXY", proxy)
     with pytest.raises(NotStarted) as caught:
-        build(_staged(tmp_path / "solution", "v1.0.1"), tmp_path / "cache")
+        _build(_staged(tmp_path / "solution", go_module.solution(MAIN, "v1.0.1")), fresh)
     startup = caught.value.startup
     assert startup.reason is Reason.BUILD_FAILED
     assert any("example.com/greet@v1.0.1" in line for line in startup.failure.log)
+
+
+def test_a_proxy_that_does_not_answer_is_not_the_learners_fault(
+    tmp_path: Path, fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E4: the environment's problem, never 0 points; found out by asking for a module that is surely there."""
+    monkeypatch.setenv("GOPROXY", "http://127.0.0.1:9")
+    with pytest.raises(EnvironmentProblem, match="does not answer"):
+        _build(_staged(tmp_path / "solution", go_module.solution(MAIN)), fresh)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,5 +34,5 @@ def test_an_index_that_does_not_answer_is_not_the_learners_fault(
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    with pytest.raises(EnvironmentProblem, match="does not answer"):
-        build(_asking_for("any-package==1.0\n", tmp_path), tmp_path / "cache")
+    with contextlib.ExitStack() as users, pytest.raises(EnvironmentProblem, match="does not answer"):
+        build(_asking_for("any-package==1.0\n", tmp_path), tmp_path / "cache", users)

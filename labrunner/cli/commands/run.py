@@ -17,7 +17,13 @@ from labrunner.solution.progress import Progress
 
 @click.command("run")
 @click.option(
-    "--port", default=8000, type=click.IntRange(1, 65535), envvar="LAB_PORT", show_envvar=True, show_default=True
+    "--port",
+    default=8000,
+    type=click.IntRange(1, 65535),
+    envvar="LAB_PORT",
+    show_envvar=True,
+    show_default=True,
+    help="Where it listens, on 127.0.0.1.",
 )
 @click.option(
     "--with",

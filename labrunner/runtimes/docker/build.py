@@ -18,11 +18,12 @@ import docker.errors
 
 from labrunner.errors import EnvironmentProblem
 from labrunner.model.lab import Language
-from labrunner.runtimes.docker import archive, labels, recipes
+from labrunner.runtimes import go_modules
+from labrunner.runtimes.docker import archive, host, labels, recipes
 from labrunner.runtimes.docker.engine import told
 from labrunner.runtimes.docker.learner_image import build_dockerfile
 from labrunner.runtimes.docker.workshop import Job, carry_out
-from labrunner.runtimes.package_index import NPM_PROBE, PIP_PROBE
+from labrunner.runtimes.package_index import GO_PROBE, NPM_PROBE, PIP_PROBE
 
 if TYPE_CHECKING:
     from labrunner.model.solution import Staged
@@ -128,8 +129,8 @@ class Builder:
         elif staged.solution.language is Language.TYPESCRIPT:
             names, job = frozenset({"package.json", "package-lock.json", ".npmrc"}), _npm(staged)
         else:
-            names, job = frozenset(), None
-        if job is None:
+            names, job = go_modules.files(staged.path), _go()
+        if job is None or not names:
             return base
         return self._carried_out(base, archive.of_tree(staged.path, "app/", only=names), job)
 
@@ -188,3 +189,9 @@ def _npm(staged: Staged) -> Job | None:
     argv = ("npm", command, "--omit=dev", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
     # Away from the learner's .npmrc, which may name an index of its own.
     return Job(argv, probe=("npm", "--prefix", "/tmp", *NPM_PROBE))  # noqa: S108
+
+
+def _go() -> Job:
+    # Away from the learner's go.mod, with which the probe would fail as well.
+    probe = ("go", "list", "-C", "/tmp", *GO_PROBE)  # noqa: S108
+    return Job(go_modules.DOWNLOAD, probe=probe, environment=host.modules())

@@ -60,7 +60,9 @@ class DockerCompanion(Tenant):
             life = self._start(engine, run, side, slot, image, name, log)
         except CannotExecute as fault:
             self._give_back(side, slot)
-            raise EnvironmentProblem(f"The companion '{name}' cannot be started: {fault}.") from None
+            raise EnvironmentProblem(
+                f"The companion '{name}' cannot be started: {fault}.", "See `lab doctor`, and the engine's log."
+            ) from None
         except BaseException:
             self._give_back(side, slot)
             raise
@@ -111,7 +113,10 @@ class DockerCompanion(Tenant):
             if self._life.wait_exit(POLL_SECONDS) is not None:
                 break
         words = " / ".join(self.log(began, time.monotonic())[-3:])
-        raise EnvironmentProblem(f"The companion '{self.name}' did not become ready: {words or 'it said nothing'}")
+        raise EnvironmentProblem(
+            f"The companion '{self.name}' did not become ready: {words or 'it said nothing'}",
+            "Try again when the machine is quiet; `lab doctor` says what it lacks.",
+        )
 
     def answers(self, timeout: float) -> bool:
         return self._kind.answers(*self.client_address, timeout)
@@ -125,7 +130,10 @@ class DockerCompanion(Tenant):
         try:
             super().start_again()
         except CannotExecute as fault:
-            raise EnvironmentProblem(f"The companion '{self.name}' cannot be started again: {fault}.") from None
+            raise EnvironmentProblem(
+                f"The companion '{self.name}' cannot be started again: {fault}.",
+                "See `lab doctor`, and the engine's log.",
+            ) from None
 
     def close(self) -> None:
         is_open = not self._closed

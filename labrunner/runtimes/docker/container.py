@@ -99,7 +99,10 @@ class Container(DockerContainer):
                     return self._start_once()
             except _Passing as fault:
                 if attempt == TRIES - 1:
-                    raise EnvironmentProblem(f"The Docker engine cannot start a container: {fault}.") from None
+                    raise EnvironmentProblem(
+                        f"The Docker engine cannot start a container: {fault}.",
+                        "Try again when it is less busy; `lab doctor` looks at it.",
+                    ) from None
                 time.sleep(0.1 * 2**attempt)
         raise AssertionError("unreachable")
 

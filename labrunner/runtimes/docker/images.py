@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 DEADLINE = 900.0
 """Seconds for one image."""
-PULL_SECONDS = 300.0
 PIP_SECONDS = 300.0
 NO_ROOM = "no space left on device"
 PULLED = f"debian:{recipes.DEBIAN}-slim"
@@ -123,6 +122,8 @@ def _debian(engine: Engine, force_bootstrap: bool, listener: Callable[[str], Non
         engine.client.images.pull(PULLED)
     except docker.errors.APIError as fault:
         why = explanation(fault)[:150]
+    except requests.RequestException as fault:
+        why = f"the engine stopped answering: {type(fault).__name__}"
     else:
         return PULLED
     if not bootstrap.is_possible():

@@ -6,8 +6,9 @@ import http.client
 from typing import TYPE_CHECKING, Any
 
 from labrunner.errors import EnvironmentProblem
-from labrunner.runtimes.docker import labels, wire
+from labrunner.runtimes.docker import wire
 from labrunner.runtimes.docker.labels import OWNER, RUN
+from labrunner.runtimes.owner import is_alive
 
 if TYPE_CHECKING:
     from labrunner.runtimes.docker.address import Address
@@ -34,8 +35,8 @@ def find(where: Address) -> list[tuple[str, str]]:
 
 
 def _is_orphan(borne: dict[str, Any]) -> bool:
-    """Cached builds bear an empty run: they outlive it on purpose."""
-    return bool(borne.get(RUN)) and not labels.is_alive(str(borne.get(OWNER, "")))
+    """Cached builds bear an empty run: they outlive it on purpose. One whose owner cannot be seen is not ours to judge."""
+    return bool(borne.get(RUN)) and is_alive(str(borne.get(OWNER, ""))) is False
 
 
 def clean(where: Address) -> int:

@@ -28,6 +28,9 @@ LIMITS_SECONDS = 1.0
 _EVENT = re.compile(r"(started|not-started|killed|exit|limits)(?: (.*))?")
 _COUNTS = re.compile(r"(?:(-?\d+) )?oom=(\d+) pids=(\d+)")
 LONGEST_EVENT = 1000
+LEAST_FREE_KIB = 64
+"""A disk with less is full: what a service writes at once, a page of a database say, does not fit any more."""
+LEAST_FREE_FILES = 2
 
 
 class Life:
@@ -137,7 +140,22 @@ class Life:
         oom, pids = self._hits
         if oom:
             return Reason.OOM
-        return Reason.PIDS if pids else None
+        if pids:
+            return Reason.PIDS
+        return Reason.DISK_FULL if self._is_full() else None
+
+    def _is_full(self) -> bool:
+        """Whether a place that it may write to has no room left; unknown when the container's end took its tmpfs along."""
+        if not self._is_up or self._paused:
+            return False
+        places = list(self.container.tmpfs)
+        told = self.container.run_inside(["df", "-k", "--output=avail,iavail", *places])
+        rooms = [line.split() for line in told.splitlines()[1:]]
+        return any(
+            int(kib) < LEAST_FREE_KIB or int(files) < LEAST_FREE_FILES
+            for kib, files in (room for room in rooms if len(room) == 2)
+            if kib.isdigit() and files.isdigit()
+        )
 
     # --- what is done to it ----------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ open files; no limit here is below that. A test compares each field with what th
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,12 @@ class Profile:
     log_size: str = "1m"
     log_files: str = "2"
     shm_size: int = 16 * MIB
+
+    @property
+    def rooms(self) -> dict[str, int]:
+        """MiB in each place that can be written to."""
+        sizes = {place: re.search(r"\bsize=(\d+)m", options) for place, options in self.tmpfs}
+        return {place: int(size[1]) for place, size in sizes.items() if size}
 
     def kwargs(self) -> dict[str, Any]:
         """For ``with_kwargs`` of a Testcontainers container; everything but its labels and its network."""

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+from labrunner.errors import EnvironmentProblem
 from labrunner.model.lab import Language
 from labrunner.runtimes.docker import wire
 
@@ -88,13 +91,27 @@ def missing(url: str, recipes: list[Recipe]) -> list[Recipe]:
     """Those of `recipes` that the engine at `url` does not hold.
 
     Raises:
-        OSError, http.client.HTTPException: it does not answer.
+        EnvironmentProblem: it does not answer, or not as a healthy one would.
     """
-    return [recipe for recipe in recipes if not _is_there(url, recipe.tag)]
+    return [recipe for recipe in recipes if described(url, recipe.tag) is None]
 
 
-def _is_there(url: str, tag: str) -> bool:
-    status, _ = wire.ask(url, "GET", f"/images/{quote(tag, safe='/:')}/json", _LOOK_SECONDS)
-    if status not in {200, 404}:
-        raise http.client.HTTPException(f"the engine says {status}")
-    return status == 200
+def described(url: str, tag: str) -> dict[str, Any] | None:
+    """What the engine at `url` knows of an image; None when it does not hold it.
+
+    Raises:
+        EnvironmentProblem: it does not answer, or not as a healthy one would.
+    """
+    try:
+        status, body = wire.ask(url, "GET", f"/images/{quote(tag, safe='/:')}/json", _LOOK_SECONDS)
+        if status == 404:
+            return None
+        if status == 200:
+            return dict(json.loads(body))
+        why = f"it says {status}"
+    except (OSError, http.client.HTTPException, ValueError) as fault:
+        why = str(fault) or type(fault).__name__
+    raise EnvironmentProblem(
+        f"The Docker engine does not tell which images it holds: {why}.",
+        "Restart it, or look at its log; or use --runtime process.",
+    )

@@ -15,7 +15,7 @@ from labrunner.runtimes.docker import leftovers, recipes
 from labrunner.runtimes.docker.armed import Reaper
 from labrunner.runtimes.docker.build import Builder
 from labrunner.runtimes.docker.companion import DockerCompanion
-from labrunner.runtimes.docker.container import Container, Plan
+from labrunner.runtimes.docker.container import CannotExecute, Container, Plan
 from labrunner.runtimes.docker.engine import connect, told
 from labrunner.runtimes.docker.generator import DockerGenerator
 from labrunner.runtimes.docker.labels import Run
@@ -154,7 +154,7 @@ class DockerRuntime:
             endpoint=side.inner.endpoint(slot.number),
         )
         container = Container(self._engine, self.run, plan)
-        witness = EchoWitness(_Starting(container, self._pool.submit(container.start)).close, LOOPBACK, slot.host_port)
+        witness = DockerWitness(container, self._pool.submit(container.start), slot.host_port)
         with self._lock:
             self._witnesses.append(witness)
         return witness
@@ -205,15 +205,36 @@ class DockerRuntime:
         self._builder.close()
 
 
-class _Starting:
-    """A container that is being started by another thread."""
+class DockerWitness(EchoWitness):
+    """A witness whose container another thread is starting; that it could not be started is told to the first who asks.
 
-    def __init__(self, container: Container, started: Future[Container]) -> None:
+    Args:
+        container: of it.
+        started: done when it runs.
+        port: where it will be reached.
+    """
+
+    def __init__(self, container: Container, started: Future[Container], port: int) -> None:
         self._container = container
         self._started = started
+        super().__init__(self._remove, LOOPBACK, port)
 
-    def close(self) -> None:
-        with contextlib.suppress(EnvironmentProblem):
+    def worst(self, since: float, until: float) -> float:
+        """As its Protocol says.
+
+        Raises:
+            EnvironmentProblem: it does not run. Without it no deadline that passes would count, and nobody would know why.
+        """
+        fault = self._started.exception() if self._started.done() else None
+        if fault is not None:
+            raise EnvironmentProblem(
+                f"The witness cannot be started: {str(fault).rstrip('.')}.",
+                "Try again; `lab doctor` looks at the engine.",
+            )
+        return super().worst(since, until)
+
+    def _remove(self) -> None:
+        with contextlib.suppress(EnvironmentProblem, CannotExecute):
             self._started.result()
         self._container.remove()
 

@@ -152,6 +152,8 @@ class DockerService(Tenant):
         profile = self._launch.profile
         if limit is Reason.OOM:
             return f"{profile.memory >> 20} MiB of memory"
+        if limit is Reason.DISK_FULL:
+            return " and ".join(f"{size} MiB in {place}" for place, size in profile.rooms.items())
         return f"{profile.processes} threads and processes"
 
     def answers(self, timeout: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 from labrunner.errors import EnvironmentProblem
@@ -21,6 +21,8 @@ from labrunner.runtimes.docker.profile import BUILD, USER
 from labrunner.runtimes.package_index import does_not_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from labrunner.runtimes.docker.engine import Engine
 
 DEADLINE = 300.0
@@ -39,12 +41,14 @@ class Job:
 
     Attributes:
         probe: for an installer: asks the same index for a package that is surely there.
+        environment: for both, beside the host's proxies; the image does not remember it.
         deadline: seconds.
     """
 
     argv: tuple[str, ...]
     needs_network: bool = True
     probe: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
     deadline: float = DEADLINE
 
 
@@ -87,7 +91,7 @@ def _install_certificates(engine: Engine, container: Container) -> None:
 
 def _execute(engine: Engine, container: Container, job: Job) -> tuple[int, bytes]:
     """Exit code and the end of the output; at the deadline the container is killed, which ends the stream."""
-    environment = {"HOME": "/tmp", "LANG": "C.UTF-8", **host.proxies()}  # noqa: S108 - inside the container
+    environment = {"HOME": "/tmp", "LANG": "C.UTF-8", **host.proxies(), **job.environment}  # noqa: S108 - inside the container
     if host.bundle():
         environment |= host.trust(f"/{_CERTIFICATES}")
     is_late = threading.Event()
@@ -137,7 +141,7 @@ def _refuse_unless_answering(engine: Engine, container: Container, job: Job) -> 
     if not job.probe:
         return
     try:
-        code, output = _execute(engine, container, Job(job.probe, deadline=PROBE_SECONDS))
+        code, output = _execute(engine, container, Job(job.probe, environment=job.environment, deadline=PROBE_SECONDS))
     except NotStarted:
         raise does_not_answer(f"no answer within {PROBE_SECONDS:.0f} s") from None
     if code:

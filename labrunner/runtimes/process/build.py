@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 from labrunner.errors import EnvironmentProblem
 from labrunner.model.lab import Language
 from labrunner.ports.runtime import NotStarted
-from labrunner.runtimes.package_index import NPM_PROBE, PIP_PROBE, does_not_answer
+from labrunner.runtimes import go_modules
+from labrunner.runtimes.package_index import GO_PROBE, NPM_PROBE, PIP_PROBE, does_not_answer
 from labrunner.runtimes.process.build_steps import once, run
 from labrunner.runtimes.process.toolchains import find_go, find_node
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
     from labrunner.model.solution import Staged
 
 SYSTEM_FOLDERS = ("/usr/local/bin", "/usr/bin", "/bin")
@@ -28,8 +31,13 @@ def base_python() -> Path:
     return Path(getattr(sys, "_base_executable", None) or sys.executable)
 
 
-def build(staged: Staged, cache: Path) -> str:
+def build(staged: Staged, cache: Path, users: ExitStack) -> str:
     """Build `staged`, if that was not done before; returns the PATH of its service.
+
+    Args:
+        staged: what.
+        cache: where builds are kept between runs.
+        users: while it is open, what the service needs of them is not removed.
 
     Raises:
         NotStarted: the learner's dependencies or build command failed.
@@ -39,28 +47,28 @@ def build(staged: Staged, cache: Path) -> str:
     extra: dict[str, str] = {}
     match staged.solution.language:
         case Language.PYTHON:
-            folders = [_python_environment(staged, cache)]
+            folders = [_python_environment(staged, cache, users)]
         case Language.TYPESCRIPT:
-            folders = [_node_modules(staged, cache)]
+            folders = [_node_modules(staged, cache, users)]
         case Language.GO:
             folders = [find_go()]
             extra = _go_settings(cache)
-            _go_modules(staged, cache, folders[0], extra)
+            _go_modules(staged, cache, users, folders[0], extra)
         case Language.OTHER:
             pass
         case Language.DOCKERFILE:
             raise EnvironmentProblem("A Dockerfile can only be run by Docker.", "Use --runtime docker.")
     path = ":".join([*map(str, folders), *SYSTEM_FOLDERS])
     if staged.solution.build:
-        _build_command(staged, cache, path, extra)
+        _build_command(staged, cache, users, path, extra)
     return path
 
 
-def _build_command(staged: Staged, cache: Path, path: str, extra: dict[str, str]) -> None:
+def _build_command(staged: Staged, cache: Path, users: ExitStack, path: str, extra: dict[str, str]) -> None:
     """The solution's own `build`, in its private copy; what it made is kept for the next run of the same content."""
     recipe = "\0".join([staged.digest, path, *staged.solution.build])
     home = cache / "builds" / f"solution-{_digest(recipe.encode())}"
-    with once(home) as is_missing:
+    with once(home, users) as is_missing:
         if is_missing:
             run(list(staged.solution.build), cwd=staged.path, path=path, extra=extra)
             shutil.copytree(staged.path, home, symlinks=True)
@@ -68,14 +76,14 @@ def _build_command(staged: Staged, cache: Path, path: str, extra: dict[str, str]
             shutil.copytree(home, staged.path, symlinks=True, dirs_exist_ok=True)
 
 
-def _python_environment(staged: Staged, cache: Path) -> Path:
+def _python_environment(staged: Staged, cache: Path, users: ExitStack) -> Path:
     """A virtual environment with the solution's requirements; without any, one that is made in no time."""
     requirements = staged.path / "requirements.txt"
     wanted = requirements.read_bytes() if requirements.is_file() else b""
     is_needed = any(line.strip() and not line.lstrip().startswith(b"#") for line in wanted.splitlines())
     recipe = b"\0".join([str(base_python()).encode(), sys.version.encode(), wanted if is_needed else b""])
     home = cache / "builds" / f"python-{_digest(recipe)}"
-    with once(home) as is_missing:
+    with once(home, users) as is_missing:
         if is_missing:
             _make_environment(home, cache, with_pip=is_needed)
         if is_missing and is_needed:
@@ -86,7 +94,7 @@ def _python_environment(staged: Staged, cache: Path) -> Path:
     return home / "bin"
 
 
-def _install(argv: list[str], probe: list[str], *, cwd: Path, path: str) -> None:
+def _install(argv: list[str], probe: list[str], *, cwd: Path, path: str, extra: dict[str, str] | None = None) -> None:
     """Run an installer; when it fails, find out whose fault it is.
 
     Args:
@@ -94,16 +102,17 @@ def _install(argv: list[str], probe: list[str], *, cwd: Path, path: str) -> None
         probe: asks the same index for a package that is surely there; what the learner wrote has no say in it.
         cwd: as in `run`.
         path: as in `run`.
+        extra: as in `run`.
 
     Raises:
         NotStarted: what was asked for cannot be installed.
         EnvironmentProblem: nothing can be: the index does not answer.
     """
     try:
-        run(argv, cwd=cwd, path=path)
+        run(argv, cwd=cwd, path=path, extra=extra)
     except NotStarted:
         try:
-            run(probe, cwd=cwd, path=path)
+            run(probe, cwd=cwd, path=path, extra=extra)
         except NotStarted as silence:
             said = silence.startup.failure.log[-1] if silence.startup.failure.log else silence.startup.failure.got
             raise does_not_answer(said) from None
@@ -121,7 +130,7 @@ def _make_environment(home: Path, cache: Path, *, with_pip: bool) -> None:
         ) from None
 
 
-def _node_modules(staged: Staged, cache: Path) -> Path:
+def _node_modules(staged: Staged, cache: Path, users: ExitStack) -> Path:
     """Node's folder; the solution's dependencies are linked into its copy as ``node_modules``."""
     node = find_node()
     manifest = staged.path / "package.json"
@@ -130,7 +139,7 @@ def _node_modules(staged: Staged, cache: Path) -> Path:
     lock = staged.path / "package-lock.json"
     recipe = b"\0".join([str(node).encode(), manifest.read_bytes(), lock.read_bytes() if lock.is_file() else b""])
     home = cache / "builds" / f"node-{_digest(recipe)}"
-    with once(home) as is_missing:
+    with once(home, users) as is_missing:
         if is_missing:
             home.mkdir()
             for source in (manifest, lock):
@@ -168,18 +177,22 @@ def _has_dependencies(manifest: Path) -> bool:
         return True
 
 
-def _go_modules(staged: Staged, cache: Path, go: Path, settings: dict[str, str]) -> None:
+def _go_modules(staged: Staged, cache: Path, users: ExitStack, go: Path, settings: dict[str, str]) -> None:
     """Fetch what ``go.mod`` requires into the folder of modules that runs share, unless the solution brings it along."""
-    files = [path.read_bytes() for name in ("go.mod", "go.sum") if (path := staged.path / name).is_file()]
-    if (staged.path / "vendor").is_dir() or not any(b"require" in content for content in files[:1]):
+    names = sorted(go_modules.files(staged.path))
+    if not names:
         return
+    files = [name.encode() + b"\0" + (staged.path / name).read_bytes() for name in names]
     recipe = b"\0".join([str(go).encode(), *files])
     home = cache / "builds" / f"go-{_digest(recipe)}"
-    with once(home) as is_missing:
+    with once(home, users) as is_missing:
         if is_missing:
             home.mkdir()
             online = {name: value for name, value in settings.items() if name != "GOPROXY"}
-            run([str(go / "go"), "mod", "download"], cwd=staged.path, path=f"{go}:{os.defpath}", extra=online)
+            program, *download = go_modules.DOWNLOAD
+            # Away from the learner's go.mod, with which the probe would fail as well.
+            probe = [str(go / program), "list", "-C", str(home), *GO_PROBE]
+            _install([str(go / program), *download], probe, cwd=staged.path, path=f"{go}:{os.defpath}", extra=online)
 
 
 def _go_settings(cache: Path) -> dict[str, str]:

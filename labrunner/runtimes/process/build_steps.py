@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from labrunner.model.outcome import Failure
 from labrunner.model.result import Startup
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 DEADLINE = 300.0
 """Seconds for one step."""
+KEPT = 32
+"""Builds of a kind, as many as the other runtime keeps of all."""
+_DONE = ".complete"
+"""In what was made to the end; its time is that of the last use."""
 _PASSED_ON = (
     "PIP_", "SSL_CERT", "REQUESTS_CA", "CURL_CA", "NODE_EXTRA_CA", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
     "http_proxy", "https_proxy", "no_proxy", "npm_config_", "NPM_CONFIG_",
@@ -32,25 +36,78 @@ _PASSED_ON = (
 
 
 @contextlib.contextmanager
-def once(home: Path) -> Iterator[bool]:
-    """Yields whether `home` must be made, to one process at a time; half-made ones are begun anew."""
+def once(home: Path, users: contextlib.ExitStack) -> Iterator[bool]:
+    """Yields whether `home` must be made, to one process at a time; half-made ones are begun anew.
+
+    Afterwards, of those of its kind (``kind-...``) the `KEPT` that were used last are left, and all that are in use.
+
+    Args:
+        home: a folder whose name stands for its content.
+        users: as long as it is open, nobody removes `home`.
+    """
     home.parent.mkdir(parents=True, exist_ok=True)
-    done = home / ".complete"
-    if done.exists():
-        yield False
-        return
-    with home.with_name(f"{home.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if done.exists():
-            yield False
-            return
-        shutil.rmtree(home, ignore_errors=True)
-        try:
-            yield True
-            done.touch()
-        except BaseException:
+    done = home / _DONE
+    lock = users.enter_context(_locked(home, fcntl.LOCK_SH))
+    if not done.exists():
+        lock.close()  # two who share it would wait for each other
+        lock = users.enter_context(_locked(home, fcntl.LOCK_EX))
+    is_missing = not done.exists()
+    try:
+        if is_missing:
             shutil.rmtree(home, ignore_errors=True)
-            raise
+        yield is_missing
+        done.touch()  # used last
+    except BaseException:
+        if is_missing:
+            _remove(home)
+        raise
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    if is_missing:
+        _forget_old(home)
+
+
+def _locked(home: Path, how: int) -> IO[str]:
+    """The open lock of `home`: shared by all who use it, exclusive for whoever makes or removes it.
+
+    Raises:
+        BlockingIOError: somebody else has it, and `how` says not to wait.
+    """
+    while True:
+        with contextlib.ExitStack() as undo:
+            lock = undo.enter_context(_lock_of(home).open("a+"))  # for a share, NFS wants to read
+            fcntl.flock(lock, how)
+            # Whoever had it may have removed it, and then others lock another file.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(lock.fileno()), _lock_of(home).stat()):
+                    undo.pop_all()
+                    return lock
+
+
+def _lock_of(home: Path) -> Path:
+    return home.with_name(f"{home.name}.lock")
+
+
+def _remove(home: Path) -> None:
+    """All of it, by whoever alone has its lock; interrupted at any moment, what is left counts as half-made."""
+    (home / _DONE).unlink(missing_ok=True)
+    shutil.rmtree(home, ignore_errors=True)
+    _lock_of(home).unlink(missing_ok=True)
+
+
+def _forget_old(newest: Path) -> None:
+    """A learner edits all day, and each edit is another build."""
+    kind = newest.name.partition("-")[0]
+    homes = [path for path in newest.parent.glob(f"{kind}-*") if path.is_dir()]
+    for home in sorted(homes, key=_last_used, reverse=True)[KEPT:]:
+        with contextlib.suppress(BlockingIOError), _locked(home, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            _remove(home)
+
+
+def _last_used(home: Path) -> float:
+    for path in (home / _DONE, home):
+        with contextlib.suppress(FileNotFoundError):
+            return path.stat().st_mtime
+    return 0.0
 
 
 def run(argv: list[str], *, cwd: Path, path: str, extra: dict[str, str] | None = None) -> None:

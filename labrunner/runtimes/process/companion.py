@@ -44,7 +44,9 @@ class ProcessCompanion(ProcessProgram):
         try:
             super()._start()
         except NotExecutable as fault:
-            raise EnvironmentProblem(f"The companion '{self.name}' cannot be started: {fault}.") from None
+            raise EnvironmentProblem(
+                f"The companion '{self.name}' cannot be started: {fault}.", "See `lab doctor` for what is lacking here."
+            ) from None
 
     def wait_ready(self) -> float:
         give_up = self._started_at + READY_SECONDS
@@ -54,7 +56,10 @@ class ProcessCompanion(ProcessProgram):
             if self._supervised.wait_exit(POLL_SECONDS) is not None:
                 break
         words = " / ".join(self.log(self._first_words, time.monotonic())[-3:])
-        raise EnvironmentProblem(f"The companion '{self.name}' did not become ready: {words or 'it said nothing'}")
+        raise EnvironmentProblem(
+            f"The companion '{self.name}' did not become ready: {words or 'it said nothing'}",
+            "Try again when the machine is quiet; `lab doctor` says what it lacks.",
+        )
 
     def answers(self, timeout: float) -> bool:
         return self._kind.answers(*self.client_address, timeout)

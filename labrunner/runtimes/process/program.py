@@ -21,6 +21,9 @@ LOG_LAG = 0.1
 """Seconds that a line may take from the program's write to our read."""
 
 
+_STUBBORN = "Try again; a process that obeys no signal waits for a disk or a driver: see the system's log."
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """Everything that starting (again) needs.
@@ -111,13 +114,13 @@ class ProcessProgram:
     def kill(self) -> None:
         left = self._supervised.command("kill")
         if left:
-            raise EnvironmentProblem(f"{left} processes of '{self.name}' could not be killed.")
+            raise EnvironmentProblem(f"{left} processes of '{self.name}' could not be killed.", _STUBBORN)
         self._supervised.wait_exit(LOG_LAG * 10)
 
     def pause(self) -> None:
         left = self._supervised.command("pause")
         if left:
-            raise EnvironmentProblem(f"{left} processes of '{self.name}' could not be stopped.")
+            raise EnvironmentProblem(f"{left} processes of '{self.name}' could not be stopped.", _STUBBORN)
 
     def resume(self) -> None:
         self._supervised.command("resume")

