@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labrunner.ports.companion import ControlFailed
+from labrunner.ports.target import CannotTell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,8 @@ class Channel:
         """One request; returns what was answered.
 
         Raises:
-            ControlFailed: nobody answers in time, or not with success.
+            CannotTell: nobody answers in time; whoever stands still may do so on a busy machine.
+            ControlFailed: nobody is there, or who is refuses.
         """
         connection = _Connection(self, timeout)
         data = b"" if body is None else json.dumps(body).encode()
@@ -43,6 +45,8 @@ class Channel:
             connection.request(method, path, data or None, {"X-Lab-Token": self.token})
             answer = connection.getresponse()
             content = json.loads(answer.read())
+        except TimeoutError:
+            raise CannotTell(f"{method} {path}: the companion did not answer for {timeout:g} s") from None
         except (OSError, http.client.HTTPException, ValueError) as fault:
             raise ControlFailed(
                 f"{method} {path}: the companion does not answer: {str(fault) or type(fault).__name__}"
