@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-SOON_SECONDS = 0.005
+SOON_SECONDS = 0.05
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (
     tenant TEXT, key TEXT, payload TEXT NOT NULL, reference TEXT NOT NULL,
