@@ -14,6 +14,7 @@ from labrunner.checks import (
     Exceeded,
     Service,
     Unanswered,
+    burst,
     exceeded,
     fail,
     note_history,
@@ -54,6 +55,7 @@ class Life:
         self._kills: list[Kill] = []
         self._threads: list[threading.Thread] = []
         self._raised: list[Exceeded | Broken] = []
+        self._ended: list[BaseException] = []
 
     # --- asking ----------------------------------------------------------------------------------------------------
 
@@ -100,11 +102,20 @@ class Life:
             )
         return answer
 
+    def ask_together(self, count: int) -> list[Answer]:
+        """So many requests, released together; none may be left without an answer."""
+        ask = self.shop.ask(self.key, self.payment.body)
+        came = burst(self.shop.service, [ask] * count, deadline=self.shop.longest + 1.0)
+        answers = [self._note(answer, self.payment) for answer in came]
+        for answer in answers:
+            if answer.status not in {*FINISHED, *AGAIN}:
+                expected = "201 or 402, or 409, 503 or 504"
+                fail(answer, expected=expected, got=answer.line, why="Several clients only make one payment.")
+        return answers
+
     def ask_aside(self, payment: Payment | None = None) -> None:
         """One request in the background; `join` waits for it."""
-        thread = threading.Thread(target=self.ask, args=(payment,), daemon=True)
-        thread.start()
-        self._threads.append(thread)
+        self._aside(lambda: self.ask(payment))
 
     def retry_aside(self) -> None:
         """Ask in the background, and again after each answer that does not finish the key, until one is lost."""
@@ -113,7 +124,18 @@ class Life:
             while (answer := self.ask()) is not None and answer.status in AGAIN:
                 time.sleep(PAUSE_SECONDS)
 
-        thread = threading.Thread(target=retry, daemon=True)
+        self._aside(retry)
+
+    def _aside(self, work: Callable[[], object]) -> None:
+        """In the background; what ends it ends `join`, too: nobody sees what is raised in a thread."""
+
+        def run() -> None:
+            try:
+                work()
+            except BaseException as ended:  # noqa: BLE001 - raised by `join`
+                self._ended.append(ended)
+
+        thread = threading.Thread(target=run, daemon=True)
         thread.start()
         self._threads.append(thread)
 
@@ -123,10 +145,12 @@ class Life:
         return self._raised
 
     def join(self) -> None:
-        """Wait for the requests in the background."""
+        """Wait for the requests in the background; raises what one of them was ended by, such as `Failed`."""
         for thread in self._threads:
             thread.join()
         self._threads.clear()
+        if self._ended:
+            raise self._ended[0]
 
     def finish(self) -> Answer:
         """Retry until the key is finished, as a client does (IA-16)."""

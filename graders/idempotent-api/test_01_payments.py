@@ -17,6 +17,7 @@ STOP_SECONDS = 5.0
 TARRY_SECONDS = 1.0
 NEEDED_SECONDS = 2.0
 """So long may a request in flight at SIGTERM need (C-6); one that a stalled ledger holds for longer may be given up."""
+PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 ANONYMOUS = "Whose money is it? Nobody pays, or reads, without saying who they are."
 INVALID = "What the contract does not allow is refused before any money moves."
@@ -28,10 +29,13 @@ def test_healthy(client: Client) -> None:
 
 
 def test_graceful_stop(services: Services, bank: Bank, shop: Shop) -> None:
-    """C-6: after SIGTERM it finishes what is in flight, and exits with 0, in time."""
+    """C-6: after SIGTERM it finishes what is in flight, waits for no idle connection, and exits with 0, in time."""
     own = Shop(services.start(), bank, shop.rng)
     key, payment = own.new_key(), own.new_payment()
     bank.plan(payment.account, [{"tarry": TARRY_SECONDS}])
+    # Neither one whose request was answered nor one that never had any is in flight: both are idle.
+    idle, silent = own.service.client(), own.service.connect()
+    idle.get("/healthz").expect(200, why="It runs.")
     answers: list[Answer] = []
 
     def pay() -> None:
@@ -43,6 +47,8 @@ def test_graceful_stop(services: Services, bank: Bank, shop: Shop) -> None:
     bank.reached(payment.account, "acted")
     end = own.service.stop(within=STOP_SECONDS)
     paying.join()
+    idle.close()
+    silent.close()
     why = "Every deployment ends with SIGTERM; a service that must be killed, or drops what it began, loses payments."
     if end.code is None:
         expected = f"an end within {STOP_SECONDS:.0f} s of SIGTERM"
@@ -60,7 +66,13 @@ def test_graceful_stop(services: Services, bank: Bank, shop: Shop) -> None:
 
 def test_created(shop: Shop) -> None:
     """IA-9: a payment is charged, once, and answered with all that it is."""
-    for payment in (shop.new_payment(), shop.new_payment(amount=10**12), shop.new_payment(amount=1)):
+    longest = "a" + "".join(shop.rng.choices(PRINTABLE, k=62)) + "z"
+    for payment in (
+        shop.new_payment(),
+        shop.new_payment(amount=10**12),
+        shop.new_payment(amount=1),
+        shop.new_payment(account=longest),
+    ):
         answer = shop.succeed(shop.new_key(), payment)
         charge = must_be(answer, payment)
         record = shop.must_be_charged_once(payment, answer, why="One payment moves its money once.")

@@ -23,9 +23,10 @@ def test_same_answer(shop: Shop) -> None:
             must_repeat(first, again)
         shop.expect(again, 201, RETRY)
     record = shop.must_be_charged_once(payment, first, again)
-    if len(record.calls) != 1:
-        got = f"{len(record.calls)} charge requests"
-        fail(first, again, expected="one charge request at the ledger", got=got, why=RETRY)
+    # Before the key was finished a stall may have made for more than one, and one of them may come late.
+    if calls := [call for call in record.calls if call.at > first.answered and not call.was_closed]:
+        got = f"{len(calls)} more after the first answer"
+        fail(first, again, expected="no charge request at the ledger for a finished key", got=got, why=RETRY)
 
 
 def test_replay_marked(shop: Shop) -> None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from dataclasses import replace
 
 import pytest
 from bank import Bank
 from life import Life
-from vocabulary import Shop, must_be_first
+from vocabulary import REPLAYED, Shop
 
 from labrunner.checks import Answer, Service, Services, exceeded, fail, wait
 
-MANY = 50
+MANY, FEW = 50, 3
 SLOW_SECONDS = 0.5
+WHOLE_SECONDS = re.compile("[0-9]*[1-9][0-9]*")
 TOGETHER = "Fifty clicks on one button are one payment."
 LEAVES_SECONDS = 0.6
-BRISK_MS = 2_000
+BRISK_MS = 4_000
+"""Nobody waits for it whose payment need not; where 2 s were allowed, a machine at a load of 90 did not do six in them."""
 LEAVING_MS = 1_000
 """So short that a service which holds a key for as long as IA-12 allows, 4 times this and 1 s, lets go while it is asked."""
 GRACE_SECONDS = 0.3
@@ -28,10 +31,7 @@ def test_one_charge(shop: Shop) -> None:
     """IA-12: 50 requests with one key at once are one charge; the others replay it, or are told 409."""
     life = Life(shop)
     shop.bank.plan(life.payment.account, [{"slow": SLOW_SECONDS}] * MANY)
-    for _ in range(MANY):
-        life.ask_aside()
-    life.join()
-    must_all_be_answered(life)
+    life.ask_together(MANY)
     shop.bank.plan(life.payment.account)
     for _ in range(3):
         life.answered()
@@ -39,10 +39,21 @@ def test_one_charge(shop: Shop) -> None:
     lost = [answer for answer in life.answers if answer.status not in {201, 409}]
     if lost:
         shop.expect(lost[0], 201, TOGETHER)
+    must_have_one_original(life.answers)
     for answer in life.answers:
-        if answer.status == 409 and not (answer.headers.get("Retry-After") or "").strip().isdigit():
+        if answer.status == 409 and not WHOLE_SECONDS.fullmatch((answer.headers.get("Retry-After") or "").strip()):
             got = f"Retry-After: {answer.headers.get('Retry-After')}"
-            fail(answer, expected="409 with Retry-After in whole seconds", got=got, why="It says when to come back.")
+            expected = "409 with Retry-After in whole seconds, at least 1"
+            fail(answer, expected=expected, got=got, why="It says when to come back.")
+
+
+def must_have_one_original(answers: list[Answer]) -> None:
+    """IA-10: when all are answered, one of them is the first answer, and no replay."""
+    paid = [answer for answer in answers if answer.status == 201]
+    originals = [answer for answer in paid if REPLAYED not in answer.headers]
+    if len(originals) != 1:
+        expected, got = f"one 201 without {REPLAYED}", f"{len(originals)} of {len(paid)} answers 201 are without it"
+        fail(*paid[:2], expected=expected, got=got, why="One request made the payment; the others repeat its answer.")
 
 
 def must_all_be_answered(life: Life) -> None:
@@ -58,19 +69,22 @@ def brisk(services: Services, service: Service, bank: Bank, rng: random.Random) 
 
 
 def must_overtake(slow: Life, other: Life, why: str) -> None:
-    """While the ledger holds one payment, another is made and answered (C-22)."""
+    """While the ledger holds one payment, another is made and answered (C-22), each asked for by a few at once."""
     bank = slow.shop.bank
     bank.plan(slow.payment.account, [{"hold": "before"}])
-    slow.ask_aside()
+    for _ in range(FEW):
+        slow.ask_aside()
     bank.reached(slow.payment.account)
-    answer = other.answered()
+    answers = other.ask_together(FEW)
+    # Of a few only one may work; where it met a time-out, which proves nothing, the others may have been told 409.
+    answer = min(answers, key=lambda each: (each.status != 201, each.status not in {503, 504}))
     wait(GRACE_SECONDS)
-    if slow.answers and slow.answers[0].answered < answer.answered + GRACE_SECONDS:
+    given_up = [each for each in slow.answers if each.status != 409]
+    if given_up and given_up[0].answered < answer.answered + GRACE_SECONDS:
         got = f"it waited {answer.answered - answer.sent:.1f} s, until the ledger was given up"
         expected = "an answer while the ledger still holds the other payment"
-        exceeded(slow.answers[0], answer, deadline=slow.shop.patience, expected=expected, got=got, why=why)
+        exceeded(given_up[0], answer, deadline=slow.shop.patience, expected=expected, got=got, why=why)
     other.shop.expect(answer, 201, why)
-    must_be_first(answer)
     bank.release(slow.payment.account)
     slow.join()
     slow.finish()

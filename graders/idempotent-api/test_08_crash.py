@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 TIMEOUT_MS = 1_500
 """Long enough that a quiet machine never reaches it, short enough that a killed charge is not waited for long."""
 KILLS = (12, 40, 200)
-"""Of `killed-anywhere`, by effort, and a third of it of `killed-after-answer`."""
+"""Of `killed-anywhere`, by effort, and a third of it of `killed-after-answer` and `answered-survives`."""
 AT_ONCE = 3
+TOGETHER = 8
+CLOSING_SECONDS = 0.15
+"""That closing takes while so many retry, so that they meet."""
 SPREAD_SECONDS = 0.05
+WRITING_SECONDS = (0.004, 0.004, 0.3)
+"""Within so many the service is killed after it found the ledger's answer: amid what it writes, or soon after it."""
 SURVIVES = "What was answered was on disk before: a kill takes nothing back."
 STANDS = "The ledger was asked for the first payment: the key stands for it, whatever process asked."
 FINISHES = "The client only retries; the payment is made, or found."
@@ -52,13 +57,29 @@ def test_finished_survives(mortal: Shop) -> None:
         fail(listed, expected=f"the payments {wanted}, the newest first", got=f"{got}", why=SURVIVES)
 
 
+def test_answered_survives(mortal: Shop, effort: Effort) -> None:
+    """C-7, IA-21: killed as the answer arrives, or about then: what arrived was on disk before."""
+    usual = max(answer.answered - answer.sent for answer in (mortal.paid()[2] for _ in range(3)))
+    for number in range(effort.of(*KILLS) // 3):
+        life = Life(mortal)
+        if number % 2:
+            life.ask_aside()
+            wait(usual * 2 * mortal.rng.random())
+        else:
+            mortal.expect(life.answered(), 201, FINISHES)
+        killed_at(mortal.service, lambda: None, life)
+        mortal.expect(life.finish(), 201, SURVIVES)
+        life.audit()
+
+
 def test_killed_before_charge(mortal: Shop) -> None:
-    """IA-21: killed while the ledger held the call, which it carries out later: charged once."""
+    """IA-12, IA-21: killed while the ledger held the call, which it carries out later: charged once, whoever retries."""
     life = Life(mortal)
     account = life.payment.account
-    mortal.bank.plan(account, [{"hold": "before"}])
+    mortal.bank.plan(account, [{"hold": "before"}], [{"slow": CLOSING_SECONDS}] * TOGETHER)
     life.ask_aside()
     killed_at(mortal.service, lambda: mortal.bank.reached(account, "arrived"), life)
+    life.ask_together(TOGETHER)
     mortal.expect(life.finish(), 201, FINISHES)
     mortal.bank.release(account)
     life.audit()
@@ -81,19 +102,20 @@ def test_killed_after_charge(mortal: Shop) -> None:
 
 def test_killed_after_answer(mortal: Shop, effort: Effort) -> None:
     """IA-21: killed right after the ledger answered, before, while and after the service writes that down."""
-    for _ in range(effort.of(*KILLS) // 3):
+    for number in range(effort.of(*KILLS) // 3):
         life = Life(mortal)
         account = life.payment.account
         mortal.bank.plan(account, [{"hold": "after"}])
         life.ask_aside()
         mortal.bank.reached(account, "acted")
-        # Held up while the ledger answers, it finds the answer when it goes on, and dies within milliseconds.
+        # Held up while the ledger answers, it finds the answer when it goes on, and dies soon.
         suffering = mortal.service.pause()
         mortal.bank.release(account)
         mortal.bank.reached(account, "answered")
-        if mortal.rng.random() < 0.7:
+        if number == 0 or mortal.rng.random() < 0.7:
             suffering.undo()
-            wait(mortal.rng.random() * 0.004)
+            longest = WRITING_SECONDS[-1] if number == 0 else mortal.rng.choice(WRITING_SECONDS)
+            wait(mortal.rng.random() * longest)
         killed_at(mortal.service, lambda: None, life)
         mortal.expect(life.finish(), 201, FINISHES)
         life.audit()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from labrunner.checks import Answer, Client, Service, Unanswered, exceeded, fail
+from labrunner.checks import Answer, Ask, Client, Service, Unanswered, exceeded, fail
 
 if TYPE_CHECKING:
     from bank import Bank, Record
@@ -64,9 +64,9 @@ class Shop:
         self.client.close()
         self.client = self.service.client()
 
-    def other_tenant(self) -> Shop:
-        """The same service, asked by somebody else."""
-        return Shop(self.service, self.bank, self.rng)
+    def other_tenant(self, name: str | None = None) -> Shop:
+        """The same service, asked by somebody else, of that name when there is one."""
+        return Shop(self.service, self.bank, self.rng, name)
 
     def twin(self) -> Shop:
         """The same tenant over another connection."""
@@ -99,6 +99,10 @@ class Shop:
     def leave(self, key: str, body: bytes, *, after: float, client: Client) -> Answer | Unanswered:
         """The same by a client that gives up after so many seconds."""
         return client.attempt("/payments", method="POST", headers=self._fields(key), body=body, deadline=after)
+
+    def ask(self, key: str, body: bytes) -> Ask:
+        """The same for a burst."""
+        return Ask("/payments", self._fields(key), "POST", body)
 
     def _fields(self, key: str | None) -> dict[str, str]:
         fields = {"Authorization": f"Bearer {self.tenant}", "Content-Type": "application/json"}

@@ -95,7 +95,8 @@ class Companion(Target, Protocol):
         """Tell or ask it something over its control channel, in JSON.
 
         Raises:
-            ControlFailed: it has no such channel, or refuses, or does not answer in time.
+            CannotTell: it does not answer in time, as on a busy machine.
+            ControlFailed: it has no such channel, or refuses, or is not there.
         """
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labrunner.ports.companion import ControlFailed
+from labrunner.ports.target import CannotTell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,11 +39,14 @@ class Channel:
         """One request; returns what was answered.
 
         Raises:
-            ControlFailed: nobody answers in time, or not with success.
+            CannotTell: nobody answers in time; whoever stands still may do so on a busy machine.
+            ControlFailed: nobody is there, or who is refuses.
         """
         try:
             status, data = self._exchange(method, path, b"" if body is None else json.dumps(body).encode(), timeout)
             content = json.loads(data)
+        except TimeoutError:
+            raise CannotTell(f"{method} {path}: the companion did not answer for {timeout:g} s") from None
         except (OSError, ValueError) as fault:
             raise ControlFailed(
                 f"{method} {path}: the companion does not answer: {str(fault) or type(fault).__name__}"

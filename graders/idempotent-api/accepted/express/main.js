@@ -149,4 +149,6 @@ const server = app.listen(Number(PORT), HOST);
 process.on("SIGTERM", () => {
   server.close(() => process.exit(0));
   setInterval(() => server.closeIdleConnections(), 50);
+  // To Node, a connection that never sent a byte is not idle.
+  setTimeout(() => server.closeAllConnections(), 3_000);
 });

@@ -91,7 +91,13 @@ func each[T any](folder string, take func(*T)) error {
 // write writes a file whole or not at all. A disk that takes nothing any more is the end.
 func write(path string, content any) {
 	text, err := json.Marshal(content)
-	if err = errors.Join(err, os.WriteFile(path+".new", text, 0o644), os.Rename(path+".new", path)); err != nil {
+	if err == nil {
+		err = os.WriteFile(path+".new", text, 0o644)
+	}
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
 		log.Fatal(err)
 	}
 }

@@ -13,6 +13,8 @@ from store import Store
 
 LIMIT = re.compile(r"[1-9][0-9]?|100")
 DEFAULT_LIMIT = "20"
+LARGEST = 2**63 - 1
+"""Of the numbers that SQLite has."""
 SECRET = secrets.token_hex(4)
 
 
@@ -44,7 +46,7 @@ def read_cursor(text: str) -> int:
     """The number that a cursor of ours was made of."""
     try:
         word, _, number = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition(" ")
-        if word == SECRET and write_cursor(int(number)) == text:
+        if word == SECRET and 1 <= int(number) <= LARGEST and write_cursor(int(number)) == text:
             return int(number)
     except ValueError:
         pass

@@ -12,6 +12,8 @@ from store import Store
 
 LIMIT = re.compile(r"[1-9][0-9]?|100")
 DEFAULT_LIMIT = "20"
+LARGEST = 2**63 - 1
+"""Of the numbers that SQLite has."""
 
 
 def page(request: Request, tenant: str, store: Store) -> Response:
@@ -42,7 +44,7 @@ def read_cursor(text: str) -> int:
     """The number that a cursor of ours was made of."""
     try:
         word, _, number = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition(" ")
-        if word == "before" and write_cursor(int(number)) == text:
+        if word == "before" and 1 <= int(number) <= LARGEST and write_cursor(int(number)) == text:
             return int(number)
     except ValueError:
         pass

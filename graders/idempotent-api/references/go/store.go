@@ -139,7 +139,10 @@ func (s *Store) rewrite() error {
 			err = errors.Join(err, encoder.Encode(line{Name: name, Finish: entry.Finish}))
 		}
 	}
-	if err := errors.Join(err, writer.Flush(), os.Rename(s.path+".new", s.path)); err != nil {
+	if err := errors.Join(err, writer.Flush()); err != nil {
+		return err // on a full disk, say: the old journal stays
+	}
+	if err := os.Rename(s.path+".new", s.path); err != nil {
 		return err
 	}
 	if s.journal != nil {

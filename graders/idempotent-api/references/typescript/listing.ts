@@ -33,7 +33,7 @@ function writeCursor(number: number): string {
 /** The number that a cursor of ours was made of. */
 function readCursor(text: string): number {
   const number = Number(/^before ([0-9]+)$/.exec(Buffer.from(text, "base64url").toString())?.[1] ?? "NaN");
-  if (writeCursor(number) !== text) {
+  if (!Number.isSafeInteger(number) || writeCursor(number) !== text) {
     throw new Refusal(400, "invalid cursor");
   }
   return number;
