@@ -110,5 +110,5 @@ def test_interrupted_is_130_whatever_was_seen() -> None:
 def test_exit_codes_are_the_documented_ones() -> None:
     """They are a public interface: scripts branch on them."""
     documented = {"OK": 0, "FAILED": 1, "USAGE": 2, "LAB_INVALID": 3, "ENVIRONMENT": 4, "UNDECIDED": 5,
-                  "INTERRUPTED": 130}  # fmt: skip
+                  "INTERRUPTED": 130, "UNREAD": 141}  # fmt: skip
     assert {code.name: code.value for code in ExitCode} == documented
