@@ -26,7 +26,7 @@ def make_proxy(root: Path) -> None:
     with zipfile.ZipFile(folder / "v1.0.0.zip", "w") as archive:
         for name, text in MODULE.items():
             archive.writestr(f"example.com/greet@v1.0.0/{name}", text)
-    _describe(root / "golang.org" / "x" / "sync" / "@v", "module golang.org/x/sync\n")
+    _describe(root / "github.com" / "google" / "uuid" / "@v", "module github.com/google/uuid\n")
 
 
 def _describe(folder: Path, manifest: str) -> None:

@@ -11,10 +11,9 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from labrunner.authoring.wanted import LOAD
 from labrunner.catalog import schema
 from labrunner.errors import EnvironmentProblem, UsageError
-from labrunner.model.lab import Language
+from labrunner.model.lab import LOAD_STAGE, Language
 from labrunner.solution.manifest import DEFAULT_BUILD, DEFAULT_RUN, array
 
 if TYPE_CHECKING:
@@ -87,8 +86,8 @@ def write_schema(pack: Path) -> Path:
 
 
 def _refuse(new: NewLab) -> None:
-    if LOAD in new.stages:
-        raise UsageError(f"The stage '{LOAD}' is written anyway.", "Leave it out.")
+    if LOAD_STAGE in new.stages:
+        raise UsageError(f"The stage '{LOAD_STAGE}' is written anyway.", "Leave it out.")
     if len(set(new.stages)) < len(new.stages):
         raise UsageError("Two stages have one name.", "Rename one.")
     for language in new.languages:
@@ -128,7 +127,7 @@ def _files(new: NewLab) -> Iterator[tuple[str, str]]:
 def _load(graders: str, new: NewLab, first: dict[str, str]) -> Iterator[tuple[str, str]]:
     """The load profile, the checks of its stage, and a mutant that only load finds."""
     yield f"{graders}/load.py", _filled("graders/load.py", first)
-    yield f"{graders}/test_{len(new.stages) + 1:02}_{LOAD}.py", _filled("graders/test_load.py", first)
+    yield f"{graders}/test_{len(new.stages) + 1:02}_{LOAD_STAGE}.py", _filled("graders/test_load.py", first)
     suffix = SUFFIX[new.languages[0]]
     folder = f"{graders}/mutants/{first['stage']}-tires"
     yield f"{folder}/mutant.toml", _filled("mutant/tired.toml", first)

@@ -87,11 +87,10 @@ def _in_grader(lab: Lab) -> Iterator[Problem]:
 def _undescribed(lab: Lab, grader: Path) -> Iterator[Problem]:
     for base in (grader / "references", grader / "accepted"):
         for path in folders(base):
+            name = f"graders/{lab.id}/{base.name}/{path.name}"
             if not (path / "solution.toml").is_file():
-                name = f"graders/{lab.id}/{base.name}/{path.name}"
                 yield Problem(f"{name}/solution.toml is missing.", "It says the language, and how the service is run.")
             if (path / MUTANT_FILE).is_file():
-                name = f"graders/{lab.id}/{base.name}/{path.name}"
                 yield Problem(f"{name}/{MUTANT_FILE}: a mutant among the correct.", "Move the folder to mutants/.")
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from labrunner.model.effort import Effort
-from labrunner.model.lab import LOAD_STAGE
+from labrunner.model.lab import LOAD_STAGE, is_load
 from labrunner.model.validation import CORRECT, CaseKind
 from labrunner.rules.plan import with_needs
 from labrunner.rules.proportion import runs_to_judge
@@ -21,19 +21,10 @@ if TYPE_CHECKING:
     from labrunner.authoring.cases import Case
     from labrunner.model.lab import Lab
 
-LOAD = LOAD_STAGE
-"""The stage whose checks measure; a mutant is measured only when it names one of them."""
-
-
 LOAD_TURNS = 1
 """Mutants that only load can catch take ten seconds each, one at a time: a quick validation takes so many, by turns."""
 ACCEPTED_TURNS = 2
 """Of the accepted solutions, each of which is asked everything: a quick validation takes so many, by turns."""
-
-
-def is_load(check: str) -> bool:
-    """Whether a check measures."""
-    return check.startswith(f"{LOAD}/")
 
 
 class Mode(enum.StrEnum):
@@ -83,7 +74,7 @@ class Wanted:
         named = turns(mutants, len(mutants) if self.mutants is None else self.mutants, self.commit)
         if self.mode is Mode.QUICK:
             slow = [name for name in named if all(is_load(check) for check in mutants[name].breaks)]
-            named -= frozenset(slow) - turns(slow, LOAD_TURNS, self.commit, LOAD)
+            named -= frozenset(slow) - turns(slow, LOAD_TURNS, self.commit, LOAD_STAGE)
         return [
             case
             for case in cases

@@ -80,4 +80,5 @@ class Catalog:
         if extension.base_of(base_pack.root, base_name) is not None:
             what = f"labs/{name}/lab.toml extends '{wanted}', which itself extends a lab."
             raise LabInvalid(what, "Extend the lab that stands alone.")
-        return extension.read(pack.root, pack.name, name, self._read(base_pack, base_name))
+        base = manifest.read(base_pack.root, base_pack.name, base_name)
+        return extension.read(pack.root, pack.name, name, base)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from labrunner.grading.judge import Death, crashed, judge, not_run
 from labrunner.model.event import CheckEnded, CheckStarted, Event
-from labrunner.model.lab import LOAD_STAGE
+from labrunner.model.lab import is_load
 from labrunner.model.outcome import Outcome
 from labrunner.model.status import Status
 from labrunner.ports.runtime import NotStarted
@@ -53,7 +53,7 @@ class Schedule:
         self._verdicts: dict[str, Status] = {}
         self._held: list[tuple[Check, Outcome]] = []
         self._revivals = 0
-        self._last = {c.id for stage in session.lab.stages if stage.slug == LOAD_STAGE for c in stage.checks}
+        self._last = {check.id for check in session.lab.checks if is_load(check.id)}
 
     def events(self) -> Iterator[Event]:
         """Until every check has a verdict, or needs none."""

@@ -18,6 +18,11 @@ LOAD_STAGE = "load"
 """The stage whose checks run last, and alone: they ask for the load measurement."""
 
 
+def is_load(check: str) -> bool:
+    """Whether the check of that id measures."""
+    return check.startswith(f"{LOAD_STAGE}/")
+
+
 class Level(enum.StrEnum):
     """How much a learner should know before."""
 

@@ -8,7 +8,7 @@ PIP_PROBE = ("download", "--quiet", "--no-deps", "--disable-pip-version-check", 
 """Asks pip's index for a package that is surely there; ``--dest`` is added."""
 NPM_PROBE = ("view", "npm", "version")
 """The same for npm."""
-GO_PROBE = ("-m", "golang.org/x/sync@latest")
+GO_PROBE = ("-m", "github.com/google/uuid@latest")
 """The same for Go, after ``go list`` and a folder that is no module; asked anew each time, for no cache holds a latest."""
 
 

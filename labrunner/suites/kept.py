@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from labrunner.ports.suite import SuiteBroken
 from labrunner.suites.channel import Channel
-from labrunner.suites.processes import LOADING_SECONDS, Child, Fork, next_line
+from labrunner.suites.processes import LOADING_SECONDS, Child, Fork, gone, next_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +69,7 @@ class KeptGrader:
                 self._child.channel.send({"seed": seed, "work": str(work)}, theirs.fileno())
             except OSError:
                 ours.close()
-                raise SuiteBroken(f"the grader's process is gone: {self._child.last_words()}") from None
+                raise gone(self._child.last_words()) from None
         return Fork(Channel(ours), work)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from labrunner.errors import EnvironmentProblem, LabInvalid, UnknownName
 from labrunner.grading.workplace import workplace
 from labrunner.model.effort import Effort
-from labrunner.model.lab import LOAD_STAGE
+from labrunner.model.lab import is_load
 from labrunner.model.result import Isolation
 from labrunner.ports.suite import SuiteBroken
 from labrunner.solution import intake
@@ -149,7 +149,7 @@ def grading(wish: Wish) -> Iterator[Grading]:
 
 def _load_test(wish: Wish) -> LoadTest | None:
     """None where nobody asks for load: what measures it would take as long to import as a service takes to start."""
-    if wish.lab.load is None or not any(check.startswith(f"{LOAD_STAGE}/") for check in wish.asked):
+    if wish.lab.load is None or not any(map(is_load, wish.asked)):
         return None
     from labrunner.loadtest.measure import LocustLoadTest
 
