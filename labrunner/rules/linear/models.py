@@ -1,10 +1,14 @@
-"""The register, and compare-and-set on it. A state is the one value held; () is a state of which nothing is known."""
+"""The register, and compare-and-set on it.
+
+A state is the one value held; () is a state of which nothing is known, and one with a second part one of which only the
+values are known that it does not hold.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from labrunner.rules.linear.records import Model
 
@@ -19,6 +23,22 @@ def register(initial: Hashable = None) -> Model:
 
 REGISTER = register()
 """A register that holds None at first."""
+
+
+def _excluded(state: State) -> frozenset[Hashable]:
+    """Values that a state of which no more is known does not hold."""
+    return cast("frozenset[Hashable]", state[1]) if len(state) > 1 else frozenset()
+
+
+def _may_hold(state: State, value: Hashable) -> bool:
+    return state == (value,) if len(state) == 1 else value not in _excluded(state)
+
+
+def _shown(state: State) -> str:
+    if len(state) == 1:
+        return repr(state[0])
+    excluded = sorted(map(repr, _excluded(state)))
+    return "anything" + (f" but {' or '.join(excluded)}" if excluded else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +56,11 @@ class Read:
         """See `Action`."""
         if not known:
             return None
-        return (self.value,) if state in ((), (self.value,)) else None
+        return (self.value,) if _may_hold(state, self.value) else None
 
     def right_in(self, state: State) -> str:
         """See `Action`."""
-        return repr(state[0]) if state else "anything"
+        return _shown(state)
 
     def told(self) -> str:
         """See `Action`."""
@@ -99,13 +119,16 @@ class Swap:
     def after(self, state: State, *, known: bool) -> State | None:
         """See `Action`."""
         if known and self.done is False:
-            # That a state of which nothing is known is not this one is forgotten: that allows more, never less.
-            return None if state == (self.expected,) else state
-        return (self.value,) if state in ((), (self.expected,)) else None
+            if len(state) == 1:
+                return None if state == (self.expected,) else state
+            return (None, _excluded(state) | {self.expected})
+        return (self.value,) if _may_hold(state, self.expected) else None
 
     def right_in(self, state: State) -> str:
         """See `Action`."""
-        return "either" if not state else "done" if state == (self.expected,) else f"refused ({state[0]!r} was there)"
+        if not _may_hold(state, self.expected):
+            return f"refused ({_shown(state)} was there)"
+        return "done" if len(state) == 1 else "either"
 
     def told(self) -> str:
         """See `Action`."""

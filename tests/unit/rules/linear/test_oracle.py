@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from labrunner.rules.linear import (
@@ -89,7 +89,18 @@ def small(draw: st.DrawFn) -> list[Operation]:
     return found
 
 
+SWAP_REFUSED = [
+    Operation("k", 0, 2.0, 2.0, Read(1)),
+    Operation("k", 1, 0.0, None, Read(None)),
+    Operation("k", 2, 0.0, None, Write(0)),
+    Operation("k", 3, 0.0, 0.0, Write(1)),
+    Operation("k", 4, 1.0, 1.0, Swap(1, 0, done=False)),
+]
+"""Whatever was there at first, it was not 1 when the swap was refused: the write's answer proves nothing."""
+
+
 @settings(max_examples=max(HISTORIES // 10, 100), deadline=None)
+@example(SWAP_REFUSED)
 @given(small())
 def test_small_histories_are_judged_as_by_trying_every_order(operations: list[Operation]) -> None:
     """The oracle and brute force agree; and of what is impossible, the part that it names is so by itself."""
