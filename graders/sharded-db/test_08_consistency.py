@@ -54,14 +54,18 @@ def test_shard_faults(services: Services, companions: Companions, rng: random.Ra
 
 
 def test_router_kills(services: Services, companions: Companions, rng: random.Random) -> None:
-    """SD-18, SD-19: the router is killed again and again."""
+    """SD-18, SD-19: the router is killed again and again, each time with a record deleted that is created anew afterwards."""
     fleet = Fleet(services, companions, rng, 2)
     router = fleet.start()
     keys, _ = keys_on(router)
+    deleted = router.new_key("deleted")
     with Traffic(router, keys, is_hurt=True) as traffic:
+        traffic.create_and_delete(deleted)
         for _ in range(4):
             wait(0.3 + 0.4 * rng.random())
             traffic.kill_router()
+            router.reconnect()
+            traffic.create_and_delete(deleted)
         wait(0.3)
     traffic.read_all()
     traffic.must_be_linear()

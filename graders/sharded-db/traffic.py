@@ -86,6 +86,11 @@ class Traffic:
         finally:
             self._is_open.set()
 
+    def create_and_delete(self, key: str) -> None:
+        """One client more, with a key that the others leave alone: its record is absent afterwards, and its version is known."""
+        self._put(self.router.client, CLIENTS, key, "again", {})
+        self._delete(self.router.client, CLIENTS, key, None)
+
     # --- a client --------------------------------------------------------------------------------------------------
 
     def _live(self, number: int, seed: int) -> None:
