@@ -22,6 +22,7 @@ COMMANDS = {
     "list": Entry("Learn", "List the labs."),
     "start": Entry("Learn", "Begin a lab in a new directory."),
     "test": Entry("Learn", "Test your solution, up to the first stage that does not pass."),
+    "watch": Entry("Learn", "Test your solution again each time you save a file."),
     "run": Entry("Learn", "Start your service and stream its log, to try it by hand."),
     "hint": Entry("Learn", "Give one more hint for a check."),
     "replay": Entry("Learn", "Send the request of a failure again, to a fresh service."),

@@ -34,6 +34,9 @@ pack = click.option(
     metavar="DIR",
     help="A folder with more labs; may be repeated.",
 )
+every_stage = click.option(
+    "--all", "is_all", is_flag=True, envvar="LAB_ALL", show_envvar=True, help="Every stage, whatever fails."
+)
 runtime = click.option(
     "--runtime",
     type=click.Choice(("auto", "docker", "process")),

@@ -50,6 +50,11 @@ MAX_NAME = 1_000
 """Bytes of a path within the solution; with the copy's own folder it must fit into what the system opens."""
 
 
+def is_left_out(name: str) -> bool:
+    """Whether a file or folder of that name is no part of a solution."""
+    return name in LEFT_OUT or any(fnmatch(name, pattern) for pattern in EDITORS_OWN)
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     """A regular file that was opened.
@@ -121,7 +126,7 @@ class _Walk:
                             f"more than {MAX_FILES:,} files",
                             "Remove what is generated; dependencies are installed anew.",
                         )
-                    if not (entry.name in LEFT_OUT or any(fnmatch(entry.name, pattern) for pattern in EDITORS_OWN)):
+                    if not is_left_out(entry.name):
                         names.append(entry.name)
         except OSError as fault:
             raise self._unreadable(prefix, fault) from None

@@ -11,7 +11,7 @@ from labrunner.cli import completing, options
 
 @click.command("test")
 @click.argument("names", metavar="[STAGE | STAGE/CHECK]...", nargs=-1, shell_complete=completing.stages_and_checks)
-@click.option("--all", "is_all", is_flag=True, envvar="LAB_ALL", show_envvar=True, help="Every stage, whatever fails.")
+@options.every_stage
 @options.runtime
 @options.seed
 @options.report
