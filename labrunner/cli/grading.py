@@ -9,51 +9,30 @@ import click
 
 from labrunner.cli.interruption import insist
 from labrunner.cli.options import uses_stdout
-from labrunner.model.effort import Effort
 from labrunner.model.status import Status
 from labrunner.rules.fold import Fold
 from labrunner.rules.score import exit_code
-from labrunner.wiring.runs import Wish, fresh_seed, grading
+from labrunner.wiring.runs import Wish, grading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from labrunner.model.assignment import Terms
-    from labrunner.model.lab import Lab
     from labrunner.model.result import Result
-    from labrunner.model.solution import Solution
     from labrunner.solution.progress import Progress
-    from labrunner.suites.spawn import Spawned
-
-__all__ = ["Run", "fresh_seed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run, as the user asked for it; see `labrunner.wiring.runs.Wish`."""
+    """One run, as the user asked for it.
 
-    lab: Lab
-    solution: Solution
-    asked: tuple[str, ...]
-    seed: str
-    runtime: str
-    stop_early: bool = False
-    start_tries: int = 3
-    needs_strong_isolation: bool = False
-    early: Spawned | None = None
-    terms: Terms | None = None
+    Attributes:
+        wish: what is run.
+        folder: where in its repository the solution lies, for reports that point at files.
+    """
+
+    wish: Wish
     folder: str = ""
-    effort: Effort = Effort.BRISK
-
-    @property
-    def wish(self) -> Wish:
-        """For the wiring."""
-        return Wish(
-            self.lab, self.solution, self.asked, self.seed, self.runtime, self.stop_early, self.start_tries,
-            needs_strong_isolation=self.needs_strong_isolation, terms=self.terms, early=self.early, effort=self.effort,
-            is_last=True,
-        )  # fmt: skip
 
     def conduct(
         self,
@@ -76,12 +55,10 @@ class Run:
                 from labrunner.reports.live import Live
                 from labrunner.wiring import runtimes
 
-                if not self.needs_strong_isolation:
+                wish, lab = self.wish, self.wish.lab
+                if not wish.needs_strong_isolation:
                     warning = runtimes.fallback(
-                        self.runtime,
-                        self.solution.language,
-                        self.lab.service.companions,
-                        with_load=self.lab.load is not None,
+                        wish.runtime, wish.solution.language, lab.service.companions, with_load=lab.load is not None
                     )
                     click.echo(warning, nl=False, err=True)
                 with Live(terminal.console(to_stderr=uses_stdout(outputs))) as live:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from labrunner.model.status import Status
 from labrunner.reports import telling, timeline
+from labrunner.reports.marks import BAD, MARKS
 
 if TYPE_CHECKING:
     from labrunner.model.result import CheckResult, Result
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent
 _UNDECIDED = {Status.INCONCLUSIVE, Status.ERRORED}
 # Not var(--good): the colours of a bar must be right in both colour schemes, and where styles are left out.
-_BAR = (("#2a9d63", {Status.PASSED}), ("#d64a42", telling.BAD), ("#d0a02c", _UNDECIDED), ("#9aa4b2", {Status.BLOCKED}))
+_BAR = (("#2a9d63", {Status.PASSED}), ("#d64a42", BAD), ("#d0a02c", _UNDECIDED), ("#9aa4b2", {Status.BLOCKED}))
 
 
 def render(result: Result) -> bytes:
@@ -37,9 +38,9 @@ def render(result: Result) -> bytes:
         stages=telling.stages(result),
         measured=telling.measured(result),
         identity=_identity(result),
-        marks=telling.MARKS,
+        marks={status: mark.symbol for status, mark in MARKS.items()},
         untold={Status.PASSED, Status.SKIPPED},
-        bad=telling.BAD,
+        bad=BAD,
         most_lines=telling.MOST_LINES,
         points=telling.points,
         gist=telling.gist,
@@ -64,11 +65,11 @@ def _page() -> tuple[jinja2.Template, str]:
 def _look(check: CheckResult) -> str:
     if check.status is Status.PASSED:
         return "good"
-    return "bad" if check.status in telling.BAD else "unsure" if check.status in _UNDECIDED else "quiet"
+    return "bad" if check.status in BAD else "unsure" if check.status in _UNDECIDED else "quiet"
 
 
 def _earned(check: CheckResult) -> str:
-    if check.status in {Status.PASSED, *telling.BAD}:
+    if check.status in {Status.PASSED, *BAD}:
         return f"{check.points if check.status is Status.PASSED else 0}/{check.points}"
     return telling.WORDS[check.status]
 

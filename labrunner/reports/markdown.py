@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from labrunner.model.status import Status
 from labrunner.reports import telling
+from labrunner.reports.marks import BAD, MARKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -88,18 +89,18 @@ def _table(result: Result) -> Iterator[str]:
 
 def _mark(check: CheckResult) -> str:
     """No emoji: not every reader has a font for them."""
-    mark = _text(telling.MARKS[check.status])
-    return f"**{mark}**" if check.status in telling.BAD else mark
+    mark = _text(MARKS[check.status].symbol)
+    return f"**{mark}**" if check.status in BAD else mark
 
 
-_JUDGED = {Status.PASSED, *telling.BAD}
+_JUDGED = {Status.PASSED, *BAD}
 
 
 def _failure(check: CheckResult, result: Result) -> Iterator[str]:
-    yield f"### {telling.MARKS[check.status]} {_text(check.title)}"
+    yield f"### {MARKS[check.status].symbol} {_text(check.title)}"
     yield ""
     yield from _fence(telling.lines(check))
-    if check.status in telling.BAD:
+    if check.status in BAD:
         yield f"Again: {_code(f'lab test {check.id} --seed {result.seed}')}, and a hint: {_code(f'lab hint {check.id}')}"
         yield ""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from labrunner.model.outcome import Outcome
 from labrunner.model.status import Reason, Status
 from labrunner.reports import curl, load, timeline
+from labrunner.reports.marks import BAD
 from labrunner.rules import transcript
 from labrunner.rules.assignment import is_enough, mark
 from labrunner.rules.text import printable, shorten
@@ -26,8 +27,6 @@ WIDTH = 2000
 """Characters of one line."""
 MOST_LINES = 60
 """Lines of a service's log under one check."""
-_MOST_FIELDS = 12
-_BORING = {"date", "server", "connection", "content-length"}
 _PLACE = re.compile(r"([^:\n]{1,300}):(\d{1,7})(?=[: ])")
 
 WORDS = {
@@ -39,11 +38,6 @@ WORDS = {
     Status.ERRORED: "not judged",
     Status.SKIPPED: "not run",
 }
-MARKS = {
-    Status.PASSED: "✓", Status.FAILED: "✗", Status.LIMIT: "✗", Status.BLOCKED: "○", Status.INCONCLUSIVE: "?",
-    Status.ERRORED: "!", Status.SKIPPED: "·",
-}  # fmt: skip
-BAD = {Status.FAILED, Status.LIMIT}
 
 
 class Place(NamedTuple):
@@ -164,6 +158,12 @@ def of_failure(failure: Failure) -> list[str]:
     return told
 
 
+def fields_of(exchange: Exchange) -> list[str]:
+    """The first fields of the answer, without those that every answer has; as they came, so not safe to print."""
+    boring = {"date", "server", "connection", "content-length"}
+    return [f"{name}: {value}" for name, value in exchange.response_headers if name.lower() not in boring][:12]
+
+
 def of_exchange(exchange: Exchange) -> list[str]:
     """The request as a curl line, and the answer; the bytes themselves, where a check spoke bytes."""
     if exchange.transcript:
@@ -172,8 +172,7 @@ def of_exchange(exchange: Exchange) -> list[str]:
     if exchange.status is None:
         return [*told, f"< no answer: {safe(exchange.problem)}"]
     told.append(f"< HTTP/1.1 {exchange.status}")
-    fields = [(name, value) for name, value in exchange.response_headers if name.lower() not in _BORING]
-    told += [f"< {safe(f'{name}: {value}', 400)}" for name, value in fields[:_MOST_FIELDS]]
+    told += [f"< {safe(field, 400)}" for field in fields_of(exchange)]
     if exchange.response_body:
         told.append(f"< {safe(exchange.response_body, 800)}")
     return told

@@ -14,6 +14,8 @@ from labrunner.model.lab import Visibility
 from labrunner.model.outcome import Failure
 from labrunner.model.status import Status
 from labrunner.reports import curl, load, timeline
+from labrunner.reports.marks import BAD, MARKS
+from labrunner.reports.telling import fields_of
 from labrunner.rules import transcript
 from labrunner.rules.replayable import replayable
 from labrunner.rules.text import printable, shorten
@@ -28,17 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Console", "console", "mark", "show"]
 
-_MARKS = {
-    Status.PASSED: ("✓", "+", "green"),
-    Status.FAILED: ("✗", "x", "red"),
-    Status.LIMIT: ("✗", "x", "red"),
-    Status.BLOCKED: ("○", "o", "yellow"),
-    Status.INCONCLUSIVE: ("?", "?", "yellow"),
-    Status.ERRORED: ("!", "!", "magenta"),
-    Status.SKIPPED: ("·", "-", "dim"),
-}
-_BAD = {Status.FAILED, Status.LIMIT}
-_VERDICTS = _BAD | {Status.PASSED, Status.BLOCKED, Status.INCONCLUSIVE}
+_VERDICTS = BAD | {Status.PASSED, Status.BLOCKED, Status.INCONCLUSIVE}
 MOST_FAILURES = 5
 """Failures told in full; a learner mends one at a time."""
 WIDEST = 96
@@ -70,8 +62,8 @@ def show(result: Result, console: Console) -> None:
 
 def mark(status: Status, *, is_ascii: bool = False) -> Text:
     """A status as one coloured character."""
-    fancy, plain, style = _MARKS[status]
-    return Text(plain if is_ascii else fancy, style=style)
+    symbol, plain, colour = MARKS[status]
+    return Text(plain if is_ascii else symbol, style=colour)
 
 
 class _Page:
@@ -88,7 +80,7 @@ class _Page:
 
     def _first_failing_stage(self) -> str | None:
         for stage, checks in self._by_stage.items():
-            if any(check.status in _BAD for check in checks):
+            if any(check.status in BAD for check in checks):
                 return stage
         return None
 
@@ -110,7 +102,7 @@ class _Page:
             yield Text()
             for label, text in load.lines(self._result.load):
                 yield self._labelled(label, _safe(text))
-        failures = [check for check in self._by_stage.get(self._focus or "", []) if check.status in _BAD]
+        failures = [check for check in self._by_stage.get(self._focus or "", []) if check.status in BAD]
         for check in failures[:MOST_FAILURES]:
             yield from self._check_failure(check)
         if len(failures) > MOST_FAILURES:
@@ -313,6 +305,8 @@ def _safe(text: str, style: str = "") -> Text:
 
 
 def _answer_lines(exchange: Exchange) -> list[str]:
-    boring = {"date", "server", "connection", "content-length"}
-    fields = [f"{name}: {value}" for name, value in exchange.response_headers if name.lower() not in boring]
-    return [f"HTTP/1.1 {exchange.status}", *fields[:12], *([exchange.response_body] if exchange.response_body else [])]
+    return [
+        f"HTTP/1.1 {exchange.status}",
+        *fields_of(exchange),
+        *([exchange.response_body] if exchange.response_body else []),
+    ]

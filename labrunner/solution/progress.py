@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labrunner.errors import EnvironmentProblem, UsageError
+from labrunner.model.status import Status
 from labrunner.solution.layout import FOLDER
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class Progress:
         statuses = found.get("statuses")
         if not isinstance(statuses, dict):
             return Standing({})
-        return Standing({str(check): str(status) for check, status in statuses.items()}, str(found.get("seed", "")))
+        known = {str(check): status for check, status in statuses.items() if status in list(Status)}
+        return Standing(known, str(found.get("seed", "")))
 
     def hints_given(self, check: str) -> int:
         """How many hints of that check were shown."""

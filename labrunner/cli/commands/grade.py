@@ -64,9 +64,10 @@ def command(
         from labrunner.cli.graded import Handing, conduct, seed_for
         from labrunner.cli.grading import Run
         from labrunner.model.effort import Effort
+        from labrunner.wiring.runs import Wish
 
         handing = Handing(subject, given["envelope"], given["key"], given["store"])
-        run = Run(
+        wish = Wish(
             lab=lab,
             solution=solution,
             asked=select(lab, marking.stages),
@@ -74,8 +75,8 @@ def command(
             runtime=given["runtime"],
             needs_strong_isolation=not given["allow_weak_isolation"],
             terms=marking.terms,
-            folder=given["folder"],
             early=spawned,
             effort=Effort.THOROUGH,
+            is_last=True,
         )
-        return conduct(run, outputs, handing)
+        return conduct(Run(wish, given["folder"]), outputs, handing)

@@ -8,10 +8,9 @@ import click
 
 from labrunner.cli import options
 from labrunner.cli.context import solution_and_lab
+from labrunner.model.status import Status
+from labrunner.reports.marks import MARKS
 from labrunner.solution.progress import Progress
-
-_MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "limit": ("✗", "red"), "blocked": ("○", "yellow"),
-          "inconclusive": ("?", "yellow"), "errored": ("!", "magenta")}  # fmt: skip
 
 
 @click.command("status")
@@ -26,8 +25,8 @@ def command(packs: tuple[Path, ...]) -> None:
         earned = sum(check.points for check, status in zip(stage.checks, statuses, strict=True) if status == "passed")
         click.echo(f"{number} {click.style(stage.slug, bold=True)}  {stage.title}  {earned}/{stage.points}")
         for check, status in zip(stage.checks, statuses, strict=True):
-            symbol, colour = _MARKS.get(status, ("·", "white"))
-            click.echo(f"    {click.style(symbol, fg=colour)} {check.id}  {check.title}")
+            mark = MARKS[Status(status)]
+            click.echo(f"    {click.style(mark.symbol, fg=mark.colour or None)} {check.id}  {check.title}")
     if standing.statuses:
         click.echo(f"{lab.earned(standing.statuses)} of {lab.points} points, by the newest verdict on each check.")
     else:

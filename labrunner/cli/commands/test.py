@@ -43,9 +43,10 @@ def command(
         asked = select(lab, names)
         progress = Progress(solution.path)
         with progress.lock():
-            from labrunner.cli.grading import Run, fresh_seed
+            from labrunner.cli.grading import Run
+            from labrunner.wiring.runs import Wish, fresh_seed
 
-            run = Run(
+            wish = Wish(
                 lab=lab,
                 solution=solution,
                 asked=asked,
@@ -54,5 +55,6 @@ def command(
                 stop_early=not names and not is_all,
                 start_tries=1,
                 early=spawned,
+                is_last=True,
             )
-            return run.conduct(outputs, progress=progress)
+            return Run(wish).conduct(outputs, progress=progress)

@@ -91,8 +91,9 @@ def test_hints_are_counted_per_check(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"statuses": 3}', b'{"a/x": "many"}', b"[" * 100_000],
-    ids=["empty", "cut", "array", "null", "bytes", "mistyped", "text", "deep"],
+    "damage", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"statuses": 3}', b'{"a/x": "many"}', b"[" * 100_000,
+               b'{"statuses": {"a/x": "splendid", "a/y": ["passed"]}}'],
+    ids=["empty", "cut", "array", "null", "bytes", "mistyped", "text", "deep", "no-status"],
 )  # fmt: skip
 def test_damaged_memories_are_forgotten(tmp_path: Path, damage: bytes) -> None:
     """Nothing in .lab/ is worth an error; and what is written anew is good again."""
