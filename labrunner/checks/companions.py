@@ -11,7 +11,7 @@ from labrunner.checks.faults import Hurtable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from labrunner.checks.faults import Bench
+    from labrunner.ports.suite import Bench
 
 
 class Companion(Hurtable):

@@ -17,7 +17,7 @@ minute at the latest.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from labrunner.checks.diary import DIARY
 from labrunner.checks.verdicts import Exceeded, Failed
@@ -25,15 +25,9 @@ from labrunner.model.outcome import Failure
 from labrunner.model.status import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import TracebackType
 
-
-class Bench(Protocol):
-    """The channel to the runner."""
-
-    def call(self, action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask, and wait for the answer."""
+    from labrunner.ports.suite import Bench
 
 
 class Suffering:

@@ -21,7 +21,7 @@ from labrunner.rules import wire
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from labrunner.checks.faults import Bench
+    from labrunner.ports.suite import Bench
 
 MOST_UNANSWERED = 0.02
 """Share of the requests whose outcome may be unknown; with more, the trace cannot be judged."""

@@ -13,7 +13,7 @@ from labrunner.checks.http import Client
 from labrunner.checks.verdicts import undecided
 
 if TYPE_CHECKING:
-    from labrunner.checks.faults import Bench
+    from labrunner.ports.suite import Bench
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from labrunner.model.outcome import Failure
 from labrunner.model.result import Startup
 from labrunner.model.status import Reason
 from labrunner.ports.pipe import LoadBroken
-from labrunner.ports.runtime import NotStarted
+from labrunner.ports.runtime import LEARNER, REFERENCE, NotStarted
 from labrunner.rules import ratio
 from labrunner.rules.ratio import LEAST_ANSWERS, PAIRS, Pair, Timed, TimedPair, Window
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from labrunner.ports.pipe import Pipe
     from labrunner.ports.runtime import TimedService
 
-LEARNER, REFERENCE = "learner", "reference"
 CAPACITY_SHARE = 0.6
 """Of the progress, the first part."""
 WINDOW, LONGEST_WINDOW = 0.3, 1.0

@@ -58,7 +58,7 @@ class Context:
         return cls(channel, own, order["service"], Effort(order["effort"]))
 
     def call(self, action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask the runner; satisfies `labrunner.checks.faults.Bench`."""
+        """Ask the runner; satisfies `labrunner.ports.suite.Bench`."""
         self.channel.send({"call": action, "arguments": dict(arguments)})
         told: dict[str, Any] = wire.decode(next(self.channel.lines()), dict)
         if "undecided" in told:
