@@ -61,9 +61,10 @@ def command(
 
         solution, lab = solution_and_lab(marking.packs(packs), path, marking.lab_id(lab_id))
         lab = marking.applied(lab)
-        from labrunner.cli.graded import Handing, conduct, seed_for
+        from labrunner.cli.graded import conduct
         from labrunner.cli.grading import Run
         from labrunner.model.effort import Effort
+        from labrunner.wiring.handing import Handing, seed_for
         from labrunner.wiring.runs import Wish
 
         handing = Handing(subject, given["envelope"], given["key"], given["store"])

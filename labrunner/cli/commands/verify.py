@@ -53,9 +53,10 @@ def command(envelope: Path, assignment_file: Path | None, packs: tuple[Path, ...
         )
     assignment = assignments.read(assignment_file) if assignment_file else None
     pack = assignments.pack_of(assignment, assignment_file) if assignment and assignment_file else None
-    from labrunner.cli.verifying import verify
+    from labrunner.cli.results import bytes_of
+    from labrunner.wiring.verifying import Wanted, verify
 
-    proved = verify(envelope, given, (*packs, pack) if pack else packs, assignment)
+    proved = verify(bytes_of(envelope), envelope, Wanted(**given), (*packs, pack) if pack else packs, assignment)
     for line in proved:
         click.echo(line)
     return ExitCode.OK
