@@ -70,6 +70,9 @@ def command(  # noqa: PLR0913, PLR0917 - click calls it with one argument per op
     checks it names and no others.
     """
     outputs = options.parse_reports(reports)
+    from labrunner.cli.interruption import listen
+
+    listen()
     packs = packs or here()
     catalog = Catalog(packs)
     names = [catalog.known(name) for name in ids] or catalog.names()
@@ -82,8 +85,8 @@ def command(  # noqa: PLR0913, PLR0917 - click calls it with one argument per op
         (check_id,) = [each for each in select(lab, (check,)) if each == check] or [""]
         if not check_id:
             raise UsageError(f"{check} is no single check.", "Say STAGE/CHECK.")
-        from labrunner.cli.validation import in_foreground
         from labrunner.model.effort import Effort
+        from labrunner.wiring.validating import in_foreground
 
         effort = Effort.EXHAUSTIVE if full else Effort.BRISK
         return in_foreground(lab, cases[0], check, runtime, seed, with_pdb=pdb, effort=effort)
@@ -91,7 +94,7 @@ def command(  # noqa: PLR0913, PLR0917 - click calls it with one argument per op
         raise UsageError("--quick and --full contradict each other.", "Give one of them.")
     if pdb:
         raise UsageError("--pdb needs a check.", "Say lab validate ID --case KIND/NAME --check STAGE/CHECK --pdb.")
-    from labrunner.cli.validation import Asked, Validating
+    from labrunner.wiring.validating import Asked, Validating
 
     mode = Mode.QUICK if quick else Mode.FULL if full else Mode.USUAL
     asked = Asked(

@@ -1,4 +1,4 @@
-"""What `lab validate` conducts. Heavy: imported late."""
+"""`lab validate`, from what was typed to what is shown, kept and written. Heavy: imported late."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from labrunner.authoring.store import Store
 from labrunner.authoring.validate import validate as reports_of
 from labrunner.authoring.wanted import Mode, Wanted
 from labrunner.catalog.digest import of_tree
-from labrunner.cli.interruption import listen
 from labrunner.errors import ExitCode, LabInvalid, UnknownName
 from labrunner.model.lab import Visibility
 from labrunner.model.validation import LabReport, Problem, Section, Validation
@@ -74,7 +73,6 @@ def in_foreground(
     lab: Lab, case_id: str, check_id: str, runtime: str, seed: str | None, *, with_pdb: bool, effort: Effort
 ) -> ExitCode:
     """One check against one solution on the terminal, with pytest's own output; the check's needs are left out."""
-    listen()
     case = next((case for case in authors.look(lab)[0] if case.id == case_id), None)
     if case is None:
         raise UnknownName("solution", case_id, [each.id for each in authors.look(lab)[0]], "Say KIND/NAME.")
@@ -131,7 +129,6 @@ class Validating:
         Raises:
             UnknownName: a case that was asked for is of none of them: what was not run proves nothing.
         """
-        listen()
         reports: list[LabReport] = []
         for name in self._with_cases(names):
             for runtime in self._asked.runtimes:
@@ -217,7 +214,6 @@ class Validating:
 
     def update_transcripts(self, names: Iterable[str]) -> ExitCode:
         """Record anew what learners see, and show the difference; nothing is validated."""
-        listen()
         for name in names:
             lab = self._catalog.lab(name)
             with loaded(lab, "process") as kept:
