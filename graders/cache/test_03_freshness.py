@@ -27,6 +27,10 @@ def test_lifetime(site: Site) -> None:
         ("", {"date": -50, "expires": 100}),
         ("", {"date": -50, "expires": -20}),
         ("max-age=0", {}),
+        (
+            "max-age=0",
+            {"date": 50},
+        ),  # a Date ahead adds no part of a second to the age: it is 0, and so is the lifetime
     ]
     for control, step in plans:
         story = site.story().says(control, **step)
@@ -112,4 +116,6 @@ def test_as_the_model(site: Site, rng: random.Random) -> None:
                 story.get("Each answer is one that the rules allow after what was said before.")
         story.close()
 
+    fresh = {"control": "max-age=100", "date": 0, "age": 0, "status": 200}
+    attempt([fresh | {"date": -200, "asks": 1}, fresh | {"asks": 2}])  # what is stale is replaced: rare among the drawn
     for_all(plans, attempt, rng=rng, examples=25)

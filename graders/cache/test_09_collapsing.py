@@ -21,6 +21,8 @@ LONG_MS = 15_000
 GIVE_UP = 6.0
 STAYING = 10.0
 GATHER_SECONDS = 0.4
+NOTICED_SECONDS = 1.5
+"""So long after a client left a service has seen it."""
 """So long the first forward is held, so that others find it under way; who comes later is right in any case."""
 SIDE_BY_SIDE = 3
 ONE = "A hundred clients who want the same thing at once are no reason to ask a hundred times."
@@ -202,7 +204,7 @@ def test_first_leaves(site: Site, services: Services) -> None:
     own.source.reached(target)
     staying = Aside(own, target, STAYING)
     leaving.join()
-    wait(GATHER_SECONDS)
+    wait(NOTICED_SECONDS)
     own.source.release(target)
     answer = staying.answer()
     count = len(own.source.calls(target))
