@@ -76,6 +76,7 @@ def test_fragments(server: Server) -> None:
 
     attempt([len(request) - len(body)])
     attempt([10, len(request) - 5])
+    attempt(list(range(1, len(request))))  # no line comes in two reads, however late the machine reads
     for_all(plans, attempt, rng=server.rng, examples=25)
 
 

@@ -128,7 +128,7 @@ class Connection:
 
     def refuse(self, status: int, method: str = "") -> bool:
         """Answer a request that cannot be understood; nothing after it can be trusted."""
-        if len(self.source.buffer) > 10_000:
+        if len(self.source.buffer) > 1_000:
             return False
         answer = answers.error(status)
         head = answers.head(answer, "close", is_chunked=False)
