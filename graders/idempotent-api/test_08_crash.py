@@ -24,6 +24,7 @@ TOGETHER = 8
 CLOSING_SECONDS = 0.15
 """That closing takes while so many retry, so that they meet."""
 SPREAD_SECONDS = 0.05
+SOON_SECONDS = 0.05
 WRITING_SECONDS = (0.004, 0.004, 0.3)
 """Within so many the service is killed after it found the ledger's answer: amid what it writes, or soon after it."""
 SURVIVES = "What was answered was on disk before: a kill takes nothing back."
@@ -114,7 +115,7 @@ def test_killed_after_answer(mortal: Shop, effort: Effort) -> None:
         mortal.bank.reached(account, "answered")
         if number == 0 or mortal.rng.random() < 0.7:
             suffering.undo()
-            longest = WRITING_SECONDS[-1] if number == 0 else mortal.rng.choice(WRITING_SECONDS)
+            longest = SOON_SECONDS if number == 0 else mortal.rng.choice(WRITING_SECONDS)
             wait(mortal.rng.random() * longest)
         killed_at(mortal.service, lambda: None, life)
         mortal.expect(life.finish(), 201, FINISHES)

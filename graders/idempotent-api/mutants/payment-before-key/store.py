@@ -106,7 +106,7 @@ class Store:
                     "INSERT INTO payments (tenant, id, account, body) VALUES (?, ?, ?, ?)",
                     (tenant, *payment, finish.body),
                 )
-            time.sleep(0.3)  # it has other things to do in between
+            time.sleep(0.6)  # it has other things to do in between
         with self.transaction() as database:
             database.execute(
                 "UPDATE keys SET status = ?, content_type = ?, location = ?, body = ?, finished_ms = ?"

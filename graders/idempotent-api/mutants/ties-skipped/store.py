@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS keys (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS keys_by_age ON keys (finished_ms) WHERE finished_ms IS NOT NULL;
 CREATE TABLE IF NOT EXISTS payments (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT, id TEXT, account TEXT, body BLOB, at_ms INTEGER, UNIQUE (tenant, id)
+    number INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT, id TEXT, account TEXT, body BLOB, at_s INTEGER, UNIQUE (tenant, id)
 );
 CREATE INDEX IF NOT EXISTS payments_by_account ON payments (tenant, account, number);
 """
@@ -108,8 +108,8 @@ class Store:
             )
             if payment is not None:
                 database.execute(
-                    "INSERT INTO payments (tenant, id, account, body, at_ms) VALUES (?, ?, ?, ?, ?)",
-                    (tenant, *payment, finish.body, now_ms()),
+                    "INSERT INTO payments (tenant, id, account, body, at_s) VALUES (?, ?, ?, ?, ?)",
+                    (tenant, *payment, finish.body, now_ms() // 1000),
                 )
 
     def drop_expired(self) -> None:
@@ -136,9 +136,9 @@ class Store:
         """Moment and JSON of the newest payments that are older than the moment `before`."""
         with self.lock:
             return self.database.execute(
-                "SELECT at_ms, body FROM payments WHERE tenant = :tenant"
-                " AND (:account IS NULL OR account = :account) AND (:before IS NULL OR at_ms < :before)"
-                " ORDER BY at_ms DESC, number DESC LIMIT :limit",
+                "SELECT at_s, body FROM payments WHERE tenant = :tenant"
+                " AND (:account IS NULL OR account = :account) AND (:before IS NULL OR at_s < :before)"
+                " ORDER BY at_s DESC, number DESC LIMIT :limit",
                 {"tenant": tenant, "account": account, "before": before, "limit": limit},
             ).fetchall()
 
