@@ -26,7 +26,8 @@ import contextlib, pathlib, sys
 from labrunner.runtimes.process.build_steps import once
 with contextlib.ExitStack() as users:
     with once(pathlib.Path(sys.argv[1]), users) as is_missing:
-        print(is_missing, flush=True)
+        pass
+    print(is_missing, flush=True)  # used now, before all that come next
     sys.stdin.read()
 """
 
