@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from labrunner.model.status import Status
 from labrunner.reports import telling, timeline
-from labrunner.reports.marks import BAD, MARKS
+from labrunner.rules.marks import BAD, MARKS
 
 if TYPE_CHECKING:
     from labrunner.model.result import CheckResult, Result

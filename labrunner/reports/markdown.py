@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from labrunner.model.status import Status
 from labrunner.reports import telling
-from labrunner.reports.marks import BAD, MARKS
+from labrunner.rules.marks import BAD, MARKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

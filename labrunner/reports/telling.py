@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from labrunner.model.outcome import Outcome
 from labrunner.model.status import Reason, Status
 from labrunner.reports import curl, load, timeline
-from labrunner.reports.marks import BAD
 from labrunner.rules import transcript
 from labrunner.rules.assignment import is_enough, mark
+from labrunner.rules.marks import BAD
 from labrunner.rules.text import printable, shorten
 
 if TYPE_CHECKING:

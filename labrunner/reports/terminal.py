@@ -14,9 +14,9 @@ from labrunner.model.lab import Visibility
 from labrunner.model.outcome import Failure
 from labrunner.model.status import Status
 from labrunner.reports import curl, load, timeline
-from labrunner.reports.marks import BAD, MARKS
 from labrunner.reports.telling import fields_of
 from labrunner.rules import transcript
+from labrunner.rules.marks import BAD, MARKS
 from labrunner.rules.replayable import replayable
 from labrunner.rules.text import printable, shorten
 

@@ -9,7 +9,7 @@ import click
 from labrunner.cli import options
 from labrunner.cli.context import solution_and_lab
 from labrunner.model.status import Status
-from labrunner.reports.marks import MARKS
+from labrunner.rules.marks import MARKS
 from labrunner.solution.progress import Progress
 
 
