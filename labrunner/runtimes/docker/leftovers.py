@@ -40,15 +40,13 @@ def _is_orphan(borne: dict[str, Any]) -> bool:
 
 
 def clean(where: Address) -> int:
-    """Remove them; returns how many there were.
+    """Remove them; returns how many are gone: an engine may hold on to a network of which it believes that it is in use.
 
     Raises:
         EnvironmentProblem: the engine does not answer.
     """
     found = find(where)
     try:
-        for kind, identity in found:
-            wire.remove(where.url, kind, identity, SECONDS)
+        return sum(wire.remove(where.url, kind, identity, SECONDS) for kind, identity in found)
     except (OSError, http.client.HTTPException) as fault:
         raise EnvironmentProblem(f"The Docker engine does not answer: {fault}.", "Restart it.") from None
-    return len(found)
