@@ -27,10 +27,8 @@ def test_lifetime(site: Site) -> None:
         ("", {"date": -50, "expires": 100}),
         ("", {"date": -50, "expires": -20}),
         ("max-age=0", {}),
-        (
-            "max-age=0",
-            {"date": 50},
-        ),  # a Date ahead adds no part of a second to the age: it is 0, and so is the lifetime
+        # A Date ahead adds no part of a second to the age: it is 0, and so is the lifetime.
+        ("max-age=0", {"date": 50}),
     ]
     for control, step in plans:
         story = site.story().says(control, **step)

@@ -21,9 +21,9 @@ LONG_MS = 15_000
 GIVE_UP = 6.0
 STAYING = 10.0
 GATHER_SECONDS = 0.4
+"""So long the first forward is held, so that others find it under way; who comes later is right in any case."""
 NOTICED_SECONDS = 1.5
 """So long after a client left a service has seen it."""
-"""So long the first forward is held, so that others find it under way; who comes later is right in any case."""
 SIDE_BY_SIDE = 3
 ONE = "A hundred clients who want the same thing at once are no reason to ask a hundred times."
 TOLD = "Who waited for another's request did not make one (CA-25)."

@@ -13,8 +13,9 @@ TIMEOUT_MS = 700
 LONG_MS = 15_000
 REFRESH_SECONDS = 4.0
 LEFT_SECONDS = 0.2
+"""So long after the origin's answer a service may have done with it."""
 STORED_SECONDS = 1.0
-"""So long after the origin's answer a service may have done with it, and has."""
+"""So long after it a service has done with it, on a busy machine too."""
 OLD: dict[str, Any] = {"date": -100, "etag": '"a"'}
 AT_ONCE = "stale-while-revalidate is there so that nobody waits."
 ONE = "One refresh at a time is enough."

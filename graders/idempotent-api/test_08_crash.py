@@ -25,6 +25,7 @@ CLOSING_SECONDS = 0.15
 """That closing takes while so many retry, so that they meet."""
 SPREAD_SECONDS = 0.05
 SOON_SECONDS = 0.05
+"""The first kill comes as soon as that, so that one is amid what is written."""
 WRITING_SECONDS = (0.004, 0.004, 0.3)
 """Within so many the service is killed after it found the ledger's answer: amid what it writes, or soon after it."""
 SURVIVES = "What was answered was on disk before: a kill takes nothing back."

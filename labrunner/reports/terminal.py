@@ -63,7 +63,7 @@ def show(result: Result, console: Console) -> None:
 def mark(status: Status, *, is_ascii: bool = False) -> Text:
     """A status as one coloured character."""
     symbol, plain, colour = MARKS[status]
-    return Text(plain if is_ascii else symbol, style=colour)
+    return Text(plain if is_ascii else symbol, style=colour or "dim")
 
 
 class _Page:

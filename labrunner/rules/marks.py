@@ -13,7 +13,7 @@ class Mark(NamedTuple):
     Attributes:
         symbol: the character.
         plain: the same where only ASCII can be written.
-        colour: on a terminal; empty for its own.
+        colour: on a terminal; empty for none.
     """
 
     symbol: str

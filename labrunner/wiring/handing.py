@@ -22,6 +22,7 @@ class Handing:
     """What a grade is handed out as.
 
     Attributes:
+        subject: whose it is.
         envelope: file for the result with its subject; None for none.
         key: file of an instructor's key; None for none.
         store: folder of results by content; None for none.
