@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from labrunner.rules.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 KEPT_BYTES = 256 * 1024
 LINE_BYTES = 2000
@@ -74,12 +75,17 @@ class Log:
     def feed(self, data: bytes) -> None:
         """Take in what was just read; lines need not be whole."""
         now = time.monotonic()
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._keep(Line(now, self._safe(line)))
-        if len(self._rest) > LINE_BYTES:
-            self._keep(Line(now, self._safe(self._rest)))
-            self._rest = b""
+        with self._lock:  # whoever looks meanwhile must find a line either unfinished or finished
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            if len(self._rest) > LINE_BYTES:
+                lines.append(self._rest)
+                self._rest = b""
+            whole = [Line(now, self._safe(line)) for line in lines]
+            for line in whole:
+                self._keep(line)
+            listeners = tuple(self._listeners)
+        for line in whole:
+            self._tell(line, listeners)
 
     def _drain(self, source: int) -> None:
         while data := os.read(source, 65536):
@@ -92,17 +98,18 @@ class Log:
         return printable(text.replace(self._hide, "")) + cut
 
     def _keep(self, line: Line) -> None:
-        with self._lock:
-            self._lines.append(line)
-            self._size += len(line.text) + LINE_COST
-            while self._size > KEPT_BYTES:
-                self._size -= len(self._lines.popleft().text) + LINE_COST
-            listeners = tuple(self._listeners)
+        self._lines.append(line)
+        self._size += len(line.text) + LINE_COST
+        while self._size > KEPT_BYTES:
+            self._size -= len(self._lines.popleft().text) + LINE_COST
+
+    def _tell(self, line: Line, listeners: Iterable[Callable[[str], None]]) -> None:
         for listener in listeners:
             try:
                 listener(line.text)
             except Exception:  # noqa: BLE001 - whatever it has: the service must not wait for a reader who is gone
-                self._listeners.remove(listener)
+                with self._lock, contextlib.suppress(ValueError):
+                    self._listeners.remove(listener)
 
 
 def _excerpt(lines: list[str]) -> list[str]:

@@ -58,6 +58,11 @@ def look(host: str, port: int, target: str, timeout: float) -> Glance:
     return Glance(_status(data), data[:80], connected)
 
 
+def latest(before: Glance, now: Glance, *, is_cut_short: bool) -> Glance:
+    """What is known after one more look; one that the deadline cut short takes nothing back that was heard before."""
+    return before if is_cut_short and before.first and not now.first else now
+
+
 def answers(host: str, port: int, spec: ServiceSpec | None, timeout: float) -> bool:
     """Ask once whether it is ready: as `spec` says, or by a 200 to ``/`` where none is known."""
     glance = look(host, port, spec.ready if spec else "/", timeout)

@@ -124,6 +124,8 @@ def test_a_hook_grades_signs_and_saves_work(hooked: tuple[Path, Path], scaffold:
                               check=True, timeout=HANGS)  # fmt: skip
         return git(scaffold, "rev-parse", "HEAD"), done.stdout + done.stderr
 
+    # One whose verdict no busy machine can leave open: such a result is not kept.
+    (scaffold / "main.py").write_text("raise SystemExit(3)\n")
     git(scaffold, "init", "--quiet")
     first, said = push()
     assert "exit code 1" in said

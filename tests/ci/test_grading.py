@@ -14,6 +14,7 @@ import junitparser
 import pytest
 
 from labrunner.authoring import cases
+from labrunner.authoring.sections import BUSY_BOUND, exceeds
 from labrunner.catalog.packs import Catalog
 from labrunner.model.validation import CaseKind
 from labrunner.reports import telling
@@ -115,17 +116,20 @@ def test_a_push_is_graded_told_and_attested(
 
 def _judge(case: Case, result: dict[str, Any], failed: set[str], job: Job) -> None:
     assert result["isolation"] == "strong"
+    undecided = {row["id"]: row for row in result["checks"] if row["outcome"]["status"] == "inconclusive"}
+    by_themselves = [row for row in undecided.values() if not row["outcome"]["blocked_by"]]
+    assert not exceeds(len(by_themselves), len(result["checks"]), BUSY_BOUND), job.log
     if case.kind is CaseKind.REFERENCE:
         assert not failed
         assert result["score"]["value"] == 1.0, job.log
-        undecided = [row["id"] for row in result["checks"] if row["outcome"]["status"] == "inconclusive"]
         # On a busy machine 1 check in 20 may be (C-26), and then the job says so: it is neither passed nor failed.
-        assert len(undecided) <= len(result["checks"]) / 20, job.log
         assert job.result == (FAILURE if undecided else SUCCESS)
         return
     assert job.result == FAILURE
     if case.kind is CaseKind.MUTANT:
-        assert set(case.breaks) <= failed <= {*case.breaks, *case.may_break}
+        assert failed & set(case.breaks)
+        assert set(case.breaks) <= failed | undecided.keys()
+        assert failed <= {*case.breaks, *case.may_break}
 
 
 def _agree(folder: Path, result: dict[str, Any], failed: set[str], job: Job) -> None:
@@ -141,10 +145,18 @@ def _agree(folder: Path, result: dict[str, Any], failed: set[str], job: Job) -> 
     assert job.summary == (folder / "summary.md").read_text()
     assert points in job.summary.replace("\\", "")
     assert points in (folder / "report.html").read_text()
-    assert len([line for line in job.commands if line.startswith("::error ")]) == min(len(failed), 10)
+    assert len([line for line in job.commands if line.startswith("::error ")]) == _errors(result)
     assert all(
         line.startswith(("::error file=solution.toml,", "::warning file=solution.toml,")) for line in job.commands
     )
+
+
+def _errors(result: dict[str, Any]) -> int:
+    """So many annotations: ten in all, warnings included, and of more the last one says how many."""
+    told = [row["outcome"]["status"] for row in result["checks"]]
+    told = [status for status in told if status in {"failed", "limit", "errored", "inconclusive"}]
+    shown = told if len(told) <= 10 else [*told[:9], "failed"]
+    return sum(status in {"failed", "limit"} for status in shown)
 
 
 HOSTILE = """\

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from labrunner.runtimes.docker.service import DockerService
 
 PROGRAMS = Path(__file__).with_name("programs")
-READY = ServiceSpec("/healthz", 10_000, ())
+READY = ServiceSpec("/healthz", 60_000, ())
+"""Long enough for a Python that has to wait for a CPU; only who never becomes ready waits so long."""
 SOON = ServiceSpec("/healthz", 1_500, ())
 
 
@@ -72,7 +73,7 @@ def get(service: DockerService, target: str, timeout: float = 20) -> Any:
         return json.loads(answer.read())
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 15) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     """Until it is true; fails at the deadline."""
     give_up = time.monotonic() + seconds
     while not condition():

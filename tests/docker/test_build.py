@@ -205,7 +205,7 @@ def test_a_build_that_hangs_ends_at_its_deadline(where: Address, engine: Engine)
     """BUILD_TIMEOUT, with what it said until then."""
     base = engine.image_id(recipes.RECIPES["base"].tag)
     assert base is not None
-    job = workshop.Job(("sh", "-c", "echo fetching; sleep 600"), deadline=2.0)
+    job = workshop.Job(("sh", "-c", "echo fetching; sleep 600"), deadline=15.0)
     with pytest.raises(NotStarted) as caught:
         workshop.carry_out(engine, labels.Run(), base, b"\0" * 1024, job, "labrunner-build:never")
     assert caught.value.startup.reason is Reason.BUILD_TIMEOUT

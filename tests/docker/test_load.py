@@ -83,7 +83,7 @@ def test_the_generator_asks_both_sides_directly(runtime: DockerRuntime, stage: S
     order = LoadOrder(SPEC, SOURCE, {}, "s33d", tmp_path / "trace.json")
     generator.prepare(order, {side: service.inner for side, service in services.items()}, "lab/1")
     for side in services:
-        assert generator.window(side, 0.3).window.answers > 0
+        assert generator.window(side, 2.0).window.answers > 0
     assert generator.schedule("reference", 50.0, 0.5, 0.1).requests > 0
     trace = json.loads(generator.trace())
     assert trace["requests"] > 0

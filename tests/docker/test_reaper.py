@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -11,11 +12,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import docker.errors
 import pytest
 
 from labrunner.runtimes.docker import labels, leftovers, wire
 from labrunner.runtimes.docker.engine import connect
 from labrunner.runtimes.owner import owner
+from labrunner.runtimes.process.tree import state
+from tests.command import processes, survivors
 from tests.docker.harness import PROGRAMS, belongings, until_clean, wait_for
 
 if TYPE_CHECKING:
@@ -46,17 +50,15 @@ def test_a_killed_runner_leaves_nothing(where: Address, tmp_path: Path, number: 
     before = belongings(where)
     process = _runner(tmp_path)
     time.sleep(random.uniform(number, number + 1) / TIMES * WHOLE_RUN)
+    process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: state(process.pid) == "T")
+    reapers = processes(process.pid)
     process.kill()
     process.communicate()
     # Only then: what the engine was asked for with the last breath may come into being late.
-    wait_for(lambda: not _reapers(), 120)
+    wait_for(lambda: not survivors(reapers), 120)
     left = until_clean(where, before, 0)
     assert not any(left.values())
-
-
-def _reapers() -> list[str]:
-    found = subprocess.run(["pgrep", "-f", "docker/reaper.py"], capture_output=True, text=True, check=False)
-    return found.stdout.split()
 
 
 def test_an_interrupted_test_leaves_nothing(where: Address, tmp_path: Path) -> None:
@@ -76,14 +78,22 @@ def test_what_was_left_by_a_power_cut_is_found_and_cleaned(where: Address) -> No
     living = {labels.RUN: "fedcba9876543210", labels.OWNER: owner()}
     leftovers.clean(where)
     stuck = leftovers.find(where)  # what an engine of this machine does not let go, seen after a day of tests
+    before = _networks(where)
     engine = connect()
+    networks: list[str] = []
     try:
-        networks = [engine.api.create_network(f"lab-test-{n}", labels=of)["Id"] for n, of in enumerate((dead, living))]
+        for number, of in enumerate((dead, living)):
+            networks.append(engine.api.create_network(f"lab-test-{number}", labels=of)["Id"])
         assert [found for found in leftovers.find(where) if found not in stuck] == [("networks", networks[0])]
         assert leftovers.clean(where) == 1
         assert leftovers.find(where) == stuck
-        left = {network["Id"] for network in wire.labelled(where.url, "networks", labels.RUN, 30)}
-        assert left == {networks[1]} | {identity for kind, identity in stuck if kind == "networks"}
+        assert _networks(where) - before == {networks[1]}
     finally:
-        engine.api.remove_network(networks[1])
+        for identity in networks:
+            with contextlib.suppress(docker.errors.NotFound):
+                engine.api.remove_network(identity)
         engine.close()
+
+
+def _networks(where: Address) -> set[str]:
+    return {network["Id"] for network in wire.labelled(where.url, "networks", labels.RUN, 30)}

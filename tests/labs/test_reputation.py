@@ -72,8 +72,8 @@ def test_known_servers_are_judged_as_their_reputation_says(
     if name == "h11":
         # Its own files, so that nothing has to be installed: what is judged is the parser that the tests have, too.
         shutil.copytree(Path(h11.__file__).parent, solution / "h11", ignore=shutil.ignore_patterns("__pycache__"))
-    failed, told = _judged(solution, _pack(tmp_path / "pack"))
-    assert failed == exceptions
+    failed, undecided, told = _judged(solution, _pack(tmp_path / "pack"))
+    assert failed <= exceptions <= failed | undecided
     assert told == review
 
 
@@ -82,8 +82,8 @@ def test_nginx_is_judged_as_its_reputation_says(tmp_path: Path) -> None:
     """The same, of a server that has to be installed; no failure of a check hides another one."""
     servers_up()
     solution = Path(shutil.copytree(SERVERS / "nginx-http", tmp_path / "solution"))
-    failed, told = _judged(solution, _alone(_pack(tmp_path / "pack")))
-    assert failed - WITH_FILES == NGINX
+    failed, undecided, told = _judged(solution, _alone(_pack(tmp_path / "pack")))
+    assert failed - WITH_FILES <= NGINX <= failed | undecided
     assert told == WORDS_OF_NGINX
 
 
@@ -105,12 +105,10 @@ def _alone(pack: Path) -> Path:
     return pack
 
 
-def _judged(solution: Path, pack: Path) -> tuple[set[str], tuple[str, ...]]:
-    """The checks of the protocol that it fails, and what was noted of its words."""
+def _judged(solution: Path, pack: Path) -> tuple[set[str], set[str], tuple[str, ...]]:
+    """The checks of the protocol that it fails, those that the machine was too busy for, and what was noted of its words."""
     told = judged(solution, pack)
-    failed = {
-        check["id"]
-        for check in told["checks"]
-        if check["stage"] in JUDGED and check["outcome"]["status"] not in {"passed", "blocked", "inconclusive"}
-    }
-    return failed, tuple(told["review"])
+    statuses = {check["id"]: check["outcome"]["status"] for check in told["checks"] if check["stage"] in JUDGED}
+    undecided = {check for check, status in statuses.items() if status == "inconclusive"}
+    failed = {check for check, status in statuses.items() if status not in {"passed", "blocked", "inconclusive"}}
+    return failed, undecided, tuple(told["review"])

@@ -136,7 +136,8 @@ def _follow(response: requests.Response, output: list[str], listener: Callable[[
         if "error" in event:
             raise BuildFailed(" ".join(str(event["error"]).split())[:300], output)
     if not image:
-        raise BuildFailed("the engine ended the build without a word", output)
+        # Cut off by us, perhaps: no build of a learner's ends so.
+        raise ConnectionError("the engine ended the build without a word")
     return image
 
 

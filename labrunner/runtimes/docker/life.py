@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labrunner.errors import EnvironmentProblem
 from labrunner.model.status import Reason
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 15.0
 """For lab-init to obey; it has a CPU to share with whatever the service does."""
-LIMITS_SECONDS = 1.0
+LIMITS_SECONDS = 5.0
+"""For its word on what the service ran into; at a limit it has little to run with."""
 _EVENT = re.compile(r"(started|not-started|killed|exit|limits)(?: (.*))?")
 _COUNTS = re.compile(r"(?:(-?\d+) )?oom=(\d+) pids=(\d+)")
 LONGEST_EVENT = 1000
@@ -61,7 +62,7 @@ class Life:
         self._closing = False
         self._hits: tuple[int, int] = (0, 0)
         self._paused = False
-        self.started_at = self.exited_at = time.monotonic()
+        self.first_words = self.started_at = self.exited_at = time.monotonic()
         self.container = Container(engine, run, plan, self._attach)
         self.container.start()
         try:
@@ -94,6 +95,8 @@ class Life:
                 self._hits = (int(counts[2]), int(counts[3]))
                 if event == "exit":
                     self._exit, self.exited_at = int(counts[1] or 0), time.monotonic()
+            elif event == "started":
+                self.started_at = time.monotonic()
             self._events[event] = rest
             self._news.notify_all()
 
@@ -101,9 +104,7 @@ class Life:
         """The container's output has ended, and so has the container, or the engine."""
         code, is_oom = 137, False
         try:
-            give_up = time.monotonic() + ANSWER_SECONDS
-            while (state := self.container.inspect()["State"])["Running"] and time.monotonic() < give_up:
-                time.sleep(0.01)
+            state = self._last_state()
             code, is_oom = int(state["ExitCode"]), bool(state["OOMKilled"])
         except EnvironmentProblem as fault:
             self._lost = None if self._closing else fault
@@ -113,6 +114,14 @@ class Life:
                 self._exit, self.exited_at = (128 - code if code > 128 else code), time.monotonic()
             self._hits = (self._hits[0] + is_oom, self._hits[1])
             self._news.notify_all()
+
+    def _last_state(self) -> dict[str, Any]:
+        give_up = time.monotonic() + ANSWER_SECONDS
+        while (state := self.container.inspect()["State"])["Running"]:
+            if time.monotonic() > give_up:
+                raise EnvironmentProblem("The Docker engine let go of a container that runs.", "See `lab doctor`.")
+            time.sleep(0.01)
+        return dict(state)
 
     # --- what is known of the program ------------------------------------------------------------
 
@@ -181,6 +190,8 @@ class Life:
         Raises:
             EnvironmentProblem: it could not be started.
         """
+        # What it writes may be read before the news of its start.
+        self.first_words = time.monotonic()
         with self._news:
             self._events.clear()
             is_up = self._is_up
@@ -220,7 +231,9 @@ class Life:
                 raise CannotExecute(why)
             if not done:
                 raise EnvironmentProblem("A container's program did not start in time.", "See `lab doctor`.")
-        self.started_at = time.monotonic()
+        if "started" not in self._events:
+            # Without a word from inside, the engine's is all that there is; the program may have ended before it.
+            self.started_at = time.monotonic() if self._exit is None else self.exited_at
 
     def _command(self, signal: str, answers: set[str], seconds: float) -> bool:
         with self._news:

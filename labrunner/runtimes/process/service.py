@@ -56,11 +56,13 @@ class ProcessService(ProcessProgram):
         host, port = self._launch.host, self._launch.port
         glance = readiness.Glance()
         while (elapsed := time.monotonic() - self._started_at) < within:
-            glance = readiness.look(host, port, spec.ready, min(POLL_PATIENCE, within - elapsed + POLL_SECONDS))
-            if spec.is_ready(glance.status):
+            patience = min(POLL_PATIENCE, within - elapsed + POLL_SECONDS)
+            seen = readiness.look(host, port, spec.ready, patience)
+            if spec.is_ready(seen.status):
                 return time.monotonic() - self._started_at
             if self._supervised.wait_exit(POLL_SECONDS) is not None:
                 raise NotStarted(self._ended())
+            glance = readiness.latest(glance, seen, is_cut_short=patience < POLL_PATIENCE)
         found = listeners(descendants(self._supervised.pid))
         log = self.log(self._first_words, time.monotonic())
         startup = readiness.not_ready(glance, found, spec, host=host, port=port, log=log)

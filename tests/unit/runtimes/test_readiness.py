@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 
 SPEC = ServiceSpec("/healthz", 10_000, ())
+SICK = Glance(500, b"HTTP/1.1 500", connected=True)
+WELL = Glance(200, b"HTTP/1.1 200", connected=True)
+SILENT = Glance(connected=True)
 
 
 def _not_ready(glance: Glance, *listeners: Listener) -> tuple[Reason, str]:
@@ -154,3 +157,20 @@ def test_nobody_there_is_no_crash() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert readiness.look("127.0.0.1", port, "/", 1) == Glance()
+
+
+@pytest.mark.parametrize(
+    "before, now, is_cut_short, known",
+    [
+        (SICK, SILENT, True, SICK),
+        (SICK, SILENT, False, SILENT),
+        (SICK, WELL, True, WELL),
+        (Glance(), SILENT, True, SILENT),
+    ],
+    ids=["cut short", "grown silent", "answered in time", "first heard of"],
+)
+def test_a_look_that_is_cut_short_takes_nothing_back(
+    before: Glance, now: Glance, is_cut_short: bool, known: Glance
+) -> None:
+    """The deadline may leave the last look a few milliseconds: that nothing came in them says nothing."""
+    assert readiness.latest(before, now, is_cut_short=is_cut_short) == known

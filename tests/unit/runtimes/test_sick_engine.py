@@ -12,7 +12,7 @@ import pytest
 
 from labrunner.errors import EnvironmentProblem
 from labrunner.model.lab import Language
-from labrunner.runtimes.docker import bootstrap, images, recipes
+from labrunner.runtimes.docker import bootstrap, images, leftovers, recipes
 from labrunner.runtimes.docker.address import Address
 from labrunner.runtimes.docker.engine import Engine
 from labrunner.wiring import doctor
@@ -70,6 +70,12 @@ def test_who_asks_for_images_is_told(url: str) -> None:
         with pytest.raises(EnvironmentProblem, match="it says 500") as caught:
             ask()
         assert caught.value.hint
+
+
+def test_who_cleans_up_takes_no_answer_for_nothing_there(url: str) -> None:
+    """`lab doctor` does not say that all is clean."""
+    with pytest.raises(EnvironmentProblem, match="answers 500"):
+        leftovers.find(Address(url, "this test"))
 
 
 def test_auto_goes_on_without_it(url: str) -> None:

@@ -50,11 +50,11 @@ def test_bears_cut(services: Services, companions: Companions) -> None:
 
 
 def test_bears_delay(services: Services, companions: Companions) -> None:
-    """DE-3: 150 ms each way are too many; answers that are lost never come; a reset is no end."""
+    """DE-3: 700 ms each way are too many; answers that are lost never come; a reset is no end."""
     redis = companions.start("redis", behind_proxy=True)
     client = services.start({"REDIS_URL": redis.url}).client()
     for fault in (redis.delayed, redis.half_open):
-        with fault(150) if fault == redis.delayed else fault("answers"):
+        with fault(700) if fault == redis.delayed else fault("answers"):
             _refused(client)
         _until_served(client, redis)
     redis.reset_connections()

@@ -8,7 +8,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-TIMEOUT = 0.2
+TIMEOUT = 1.0
 FAILED = []
 
 
