@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from labrunner.catalog.packs import Catalog
 
@@ -24,7 +24,12 @@ collect_ignore = ["companion_pack", "pack", "private-suite", "solutions"]  # run
 PACK = Path(__file__).parent / "pack"
 
 # No timed assertions, not even Hypothesis's own: any machine can stall.
-settings.register_profile("labrunner", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile(
+    "labrunner",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("labrunner")
 
 # A shell that starts the tests in the background has them ignore it, and everything that they start.

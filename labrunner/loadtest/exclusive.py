@@ -60,11 +60,11 @@ def _lock(descriptor: int, waiting: Callable[[], None], give_up: float) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            waiting()
             if time.monotonic() > give_up:
                 raise EnvironmentProblem(
                     "Another load measurement has kept this machine for too long.", "Try again when it is over."
                 ) from None
-            waiting()
             time.sleep(_POLL)
         else:
             return

@@ -179,7 +179,7 @@ class Table:
         value = self._value(key, default)
         known = [choice.value for choice in choices]
         if value not in known:
-            similar = near(str(value), known)
+            similar = near(value, known) if isinstance(value, str) else []
             hint = f"Did you mean '{similar[0]}'?" if similar else ""
             raise self.complain(key, f"'{key}' must be one of {', '.join(known)}, not {_show(value)}.", hint)
         return choices(value)
@@ -221,5 +221,8 @@ class Table:
 
 
 def _show(value: object) -> str:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:  # a hexadecimal one: Python reads it, and writes none of more than 4,300 decimal digits
+        return "a number of thousands of digits"
     return shown if len(shown) <= 60 else f"{shown[:57]}..."

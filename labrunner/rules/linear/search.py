@@ -144,6 +144,11 @@ class Search:
         return self._levels[self._furthest].goal
 
     @property
+    def later(self) -> set[int]:
+        """The answers that come after the one that is stuck, those of its very moment included: their indices."""
+        return {level.goal.index for level in self._levels[self._furthest + 1 :]}
+
+    @property
     def states(self) -> set[State]:
         """Those in which the operation that is stuck may have taken effect."""
         return {state for state, _ in self._levels[self._furthest].seen}

@@ -37,7 +37,8 @@ def explain(model: Model, key: str, items: Sequence[Item], search: Search, effor
     """
     stuck = search.stuck
     cutter = _Cutter(effort)
-    needed = [_unquestioned(item) if item.answered > stuck.answered else item for item in items]
+    later = search.later
+    needed = [_unquestioned(item) if item.index in later else item for item in items]
     needed = [item for item in needed if item.sent <= stuck.answered and _counts(item)]
     since: float | None = None
     alone = [item if item is stuck else _unquestioned(item) for item in needed]

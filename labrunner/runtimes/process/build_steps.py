@@ -56,7 +56,9 @@ def once(home: Path, users: contextlib.ExitStack) -> Iterator[bool]:
         if is_missing:
             shutil.rmtree(home, ignore_errors=True)
         yield is_missing
-        done.touch()  # used last
+        done.touch()
+        now = time.time_ns()  # older kernels write the moment of their last tick: two uses within one would be equal
+        os.utime(done, ns=(now, now))
     except BaseException:
         if is_missing:
             _remove(home)
@@ -103,11 +105,11 @@ def _forget_old(newest: Path) -> None:
             _remove(home)
 
 
-def _last_used(home: Path) -> float:
+def _last_used(home: Path) -> int:
     for path in (home / _DONE, home):
         with contextlib.suppress(FileNotFoundError):
-            return path.stat().st_mtime
-    return 0.0
+            return path.stat().st_mtime_ns
+    return 0
 
 
 def run(argv: list[str], *, cwd: Path, path: str, extra: dict[str, str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -38,7 +39,6 @@ class Served:
         self.method = b""
 
     def run(self) -> None:
-        connections.add(self)
         try:
             while self.one():
                 self.h11.start_next_cycle()
@@ -56,7 +56,8 @@ class Served:
 
     def stop(self) -> None:
         if not self.is_busy:
-            self.sock.shutdown(socket.SHUT_RD)
+            with contextlib.suppress(OSError):  # it may be over by now
+                self.sock.shutdown(socket.SHUT_RD)
 
     def one(self) -> bool:
         try:
@@ -190,7 +191,9 @@ def main() -> None:
         except OSError:
             break
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=Served(sock).run, daemon=True).start()
+        served = Served(sock)
+        connections.add(served)  # here, so that one accepted right before SIGTERM is among them
+        threading.Thread(target=served.run, daemon=True).start()
     for served in list(connections):
         served.stop()
     until = time.monotonic() + 4.5

@@ -19,7 +19,7 @@ LEDGER = Path(__file__).parents[3] / "graders" / "idempotent-api" / "companions"
 ORDER = {"reference": "r1", "amount": 5, "currency": "EUR", "account": "kim"}
 BODY = json.dumps(ORDER).encode()
 POST = "POST /charges HTTP/1.1\r\nHost: ledger\r\n"
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")

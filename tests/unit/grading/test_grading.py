@@ -53,6 +53,7 @@ class Run:
         ids = asked if asked is not None else tuple(item.id for item in of.checks)
         order = Order(of, solution, ids, "seed", ("l", "g"), jobs, stop_early, start_tries)
         self.events: list[Event] = list(Grading(order, Rooms(self.runtime, self.suite), tmp_path / "work").events())
+        self.suite.close()  # for a check that still hangs
         self.result: Result = fold(self.events)
 
     @property

@@ -109,9 +109,11 @@ def test_an_empty_array_of_tables_is_refused() -> None:
         (b"#" * (SIZE_LIMIT + 1), "at most 262,144 are read"),
         (b"a = " + b"[" * 100_000, "nested too deeply"),
         (b"a = " + b"9" * 5_000, "not valid TOML"),
+        (b"name = 0x" + b"f" * 4_000, "not a number of thousands of digits"),
+        (b"name = 'x'\ncount = 3\nwords = ['a']\ncolour = 0x" + b"f" * 4_000, "not a number of thousands of digits"),
         (b"\xef\xbb\xbfa = 1", "not valid TOML"),
     ],
-    ids=["not-utf-8", "too-long", "too-deep", "huge-number", "byte-order-mark"],
+    ids=["not-utf-8", "too-long", "too-deep", "huge-number", "huge-hexadecimal", "huge-choice", "byte-order-mark"],
 )
 def test_hostile_files_are_refused_in_one_sentence(data: bytes, says: str) -> None:
     """None of them crashes the reader."""

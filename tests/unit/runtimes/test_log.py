@@ -19,7 +19,8 @@ def _logged(*writes: bytes, hide: str = "/nowhere/") -> Log:
     with os.fdopen(sink, "wb", buffering=0) as pipe:
         for data in writes:
             pipe.write(data)
-    thread.join(30)
+    thread.join(60)
+    assert not thread.is_alive()
     return log
 
 
@@ -70,7 +71,8 @@ def test_listeners_hear_every_line() -> None:
     log.follow(heard.append)
     os.write(sink, b"one\n\x1btwo\n")
     os.close(sink)
-    thread.join(30)
+    thread.join(60)
+    assert not thread.is_alive()
     assert heard == ["one", r"\x1btwo"]
 
 
@@ -95,5 +97,6 @@ def test_a_listener_that_breaks_does_not_stop_the_log() -> None:
 
     threading.Thread(target=write, daemon=True).start()
     assert done.wait(30)
-    thread.join(30)
+    thread.join(60)
+    assert not thread.is_alive()
     assert log.between(0.0, FOREVER)

@@ -13,7 +13,9 @@ def _shown(text: str) -> tuple[str, ...]:
     os.write(writer, text.encode())
     os.close(writer)
     log = Log(hide="/somewhere/")
-    log.drain(reader).join(10.0)
+    thread = log.drain(reader)
+    thread.join(60)
+    assert not thread.is_alive()
     return log.between(0.0, time.monotonic())
 
 

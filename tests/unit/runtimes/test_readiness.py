@@ -154,9 +154,9 @@ def test_a_dripping_answer_is_not_waited_for() -> None:
 
 def test_nobody_there_is_no_crash() -> None:
     """A refused connection is a glance too."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    assert readiness.look("127.0.0.1", port, "/", 1) == Glance()
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
+        assert readiness.look("127.0.0.1", kept.getsockname()[1], "/", 1) == Glance()
 
 
 @pytest.mark.parametrize(

@@ -98,9 +98,18 @@ SWAP_REFUSED = [
 ]
 """Whatever was there at first, it was not 1 when the swap was refused: the write's answer proves nothing."""
 
+TIED = [
+    Operation("k", 0, 0.0, 0.0, Write(0)),
+    Operation("k", 1, 1.0, 1.0, Write(1)),
+    Operation("k", 2, 1.0, 2.0, Read(None)),
+    Operation("k", 3, 2.0, 2.0, Read(None)),
+]
+"""Two answers of one moment, of which the first to be looked at cannot be right: the other one proves nothing of it."""
+
 
 @settings(max_examples=max(HISTORIES // 10, 100), deadline=None)
 @example(SWAP_REFUSED)
+@example(TIED)
 @given(small())
 def test_small_histories_are_judged_as_by_trying_every_order(operations: list[Operation]) -> None:
     """The oracle and brute force agree; and of what is impossible, the part that it names is so by itself."""
