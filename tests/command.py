@@ -17,8 +17,10 @@ from labrunner.runtimes.process.tree import descendants, state
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-PATIENCE = 60.0
-"""Seconds; a deadline against hangs, not a promise of speed."""
+PATIENCE = 600.0
+"""Seconds for a whole command; a deadline against hangs, not a promise of speed."""
+EVENTUALLY = 120.0
+"""The same, for what is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def finish(process: subprocess.Popen[bytes]) -> Done:
 
 def until(condition: Callable[[], bool], what: str) -> None:
     """Wait for `condition`; fail when it does not come."""
-    give_up = time.monotonic() + PATIENCE
+    give_up = time.monotonic() + EVENTUALLY
     while not condition():
         if time.monotonic() > give_up:
             raise AssertionError(f"waited in vain for: {what}")

@@ -12,12 +12,16 @@ GRANULARITY = 0.010
 
 def wait(seconds: float) -> None:
     """Sleep for at least `seconds`; counted as part of the check's critical path."""
-    wait_until(time.monotonic() + seconds)
+    began = time.monotonic()
+    _sleep(began, began + seconds)
 
 
 def wait_until(moment: float) -> None:
     """Sleep until the monotonic clock shows at least `moment`; at once when that is past."""
-    began = time.monotonic()
+    _sleep(time.monotonic(), moment)
+
+
+def _sleep(began: float, moment: float) -> None:
     while (left := moment - time.monotonic()) > 0:
         time.sleep(left)
     DIARY.note_wait(max(0.0, moment - began))

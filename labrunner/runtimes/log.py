@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
+import array
+import fcntl
 import os
 import re
+import select
+import termios
 import threading
 import time
 from collections import deque
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING
 from labrunner.rules.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
 KEPT_BYTES = 256 * 1024
 LINE_BYTES = 2000
@@ -24,6 +27,7 @@ FIRST_LINES = 6
 """Shown of a longer excerpt: Node and Go say what is wrong first, and then where."""
 LAST_LINES = 8
 """Python and most build tools say what is wrong last."""
+SETTLE_POLL = 0.002
 
 
 _NODES_OWN = re.compile(r"\s+at .*\bnode:")
@@ -50,11 +54,14 @@ class Log:
         self._lines: deque[Line] = deque()
         self._size = 0
         self._rest = b""
+        self._read = self._kept = 0
+        self._source: int | None = None
         self._lock = threading.Lock()
         self._listeners: list[Callable[[str], None]] = []
 
     def drain(self, source: int) -> threading.Thread:
         """Feed it from the pipe `source`, in a thread that ends, and closes it, at the pipe's end."""
+        self._source = source
         thread = threading.Thread(target=self._drain, args=(source,), name="service-log", daemon=True)
         thread.start()
         return thread
@@ -75,41 +82,67 @@ class Log:
     def feed(self, data: bytes) -> None:
         """Take in what was just read; lines need not be whole."""
         now = time.monotonic()
-        with self._lock:  # whoever looks meanwhile must find a line either unfinished or finished
-            *lines, self._rest = (self._rest + data).split(b"\n")
-            if len(self._rest) > LINE_BYTES:
-                lines.append(self._rest)
-                self._rest = b""
-            whole = [Line(now, self._safe(line)) for line in lines]
-            for line in whole:
-                self._keep(line)
+        *ended, rest = (self._rest + data).split(b"\n")
+        if len(rest) > LINE_BYTES:
+            ended.append(rest)
+            rest = b""
+        lines = [Line(now, self._safe(line)) for line in ended]
+        with self._lock:  # at once: whoever looks meanwhile must find a line either unfinished or finished
+            self._keep(lines)
+            self._rest = rest
+            self._kept += len(data)
             listeners = tuple(self._listeners)
-        for line in whole:
-            self._tell(line, listeners)
+        for listener in listeners:
+            self._tell(listener, lines)
+
+    def settle(self, seconds: float) -> None:
+        """Wait, but not for longer, until what was written to the pipe by now is kept here: a busy machine reads late."""
+        give_up = time.monotonic() + seconds
+        with self._lock:
+            due = self._read + (0 if self._source is None else _unread(self._source))
+        while self._kept < due and time.monotonic() < give_up:
+            time.sleep(SETTLE_POLL)
 
     def _drain(self, source: int) -> None:
-        while data := os.read(source, 65536):
+        ready = select.poll()
+        ready.register(source, select.POLLIN)
+        while True:
+            ready.poll()
+            with self._lock:  # at once: what is not in the pipe any more is counted
+                data = os.read(source, 65536)
+                self._read += len(data)
+                if not data:
+                    self._source = None
+            if not data:
+                break
             self.feed(data)
         os.close(source)
+
+    def _keep(self, lines: Sequence[Line]) -> None:
+        for line in lines:
+            self._lines.append(line)
+            self._size += len(line.text) + LINE_COST
+        while self._size > KEPT_BYTES:
+            self._size -= len(self._lines.popleft().text) + LINE_COST
 
     def _safe(self, line: bytes) -> str:
         text = line[:LINE_BYTES].decode("utf-8", "backslashreplace").rstrip("\r").expandtabs(4)
         cut = f" [... {len(line) - LINE_BYTES:,} more bytes]" if len(line) > LINE_BYTES else ""
         return printable(text.replace(self._hide, "")) + cut
 
-    def _keep(self, line: Line) -> None:
-        self._lines.append(line)
-        self._size += len(line.text) + LINE_COST
-        while self._size > KEPT_BYTES:
-            self._size -= len(self._lines.popleft().text) + LINE_COST
-
-    def _tell(self, line: Line, listeners: Iterable[Callable[[str], None]]) -> None:
-        for listener in listeners:
-            try:
+    def _tell(self, listener: Callable[[str], None], lines: Sequence[Line]) -> None:
+        try:
+            for line in lines:
                 listener(line.text)
-            except Exception:  # noqa: BLE001 - whatever it has: the service must not wait for a reader who is gone
-                with self._lock, contextlib.suppress(ValueError):
-                    self._listeners.remove(listener)
+        except Exception:  # noqa: BLE001 - whatever it has: the service must not wait for a reader who is gone
+            with self._lock:
+                self._listeners.remove(listener)
+
+
+def _unread(pipe: int) -> int:
+    waiting = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, waiting)
+    return waiting[0]
 
 
 def _excerpt(lines: list[str]) -> list[str]:

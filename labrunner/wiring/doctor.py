@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import shutil
 import socket
@@ -113,8 +114,10 @@ def _loopback() -> Finding:
 
 
 def _isolation() -> Finding:
-    with tempfile.TemporaryDirectory() as work:
-        runtime = ProcessRuntime(cache_folder(), Path(work))
+    with (
+        tempfile.TemporaryDirectory() as work,
+        contextlib.closing(ProcessRuntime(cache_folder(), Path(work))) as runtime,
+    ):
         weak = runtime.isolation is Isolation.NONE
         return Finding(True, f"process runtime, isolation {runtime.isolation}", " ".join(runtime.notes) if weak else "")
 

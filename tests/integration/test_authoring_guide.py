@@ -45,7 +45,7 @@ def pack(tmp_path: Path) -> Path:
 def test_the_guides_lab_is_valid(pack: Path) -> None:
     """With the two commands that the guide gives, in the new folder."""
     assert lab("new", "--schema", cwd=pack).code == 0
-    done = lab("validate", "visitors", "--runs", "1", cwd=pack, patience=300)
+    done = lab("validate", "visitors", "--runs", "1", cwd=pack)
     assert done.code == 0, done.out + done.err
     assert "visitors is valid" in done.out
 

@@ -17,6 +17,7 @@ import jsonschema
 import pytest
 
 from labrunner.errors import ExitCode
+from labrunner.runtimes.process.ports import Ports
 from tests import command
 from tests.command import Done, lab, processes, start, survivors, that_mention, until
 from tests.integration.conftest import copy_of
@@ -43,9 +44,10 @@ def own_cache(cache: Path, request: pytest.FixtureRequest, monkeypatch: pytest.M
         (folder / "builds").symlink_to(cache / "builds")
     monkeypatch.setenv("LAB_CACHE", str(folder))
     yield folder
-    left = that_mention(str(folder))
-    command.end(left)
-    assert not left, "processes survived the command"
+    try:
+        until(lambda: not that_mention(str(folder)), "the end of all that the command had started")
+    finally:
+        command.end(that_mention(str(folder)))
 
 
 def _told(done: Done, code: int, *says: str) -> None:
@@ -384,7 +386,7 @@ def test_an_interrupted_run_ends_everything_and_keeps_what_it_knew(
     assert done.code in {130, -signal.SIGINT}, done
     assert "Traceback" not in done.err
     until(lambda: not survivors(family), "the end of all it had started")
-    assert not that_mention(str(own_cache))
+    until(lambda: not that_mention(str(own_cache)), "the end of what began meanwhile")
     assert list((own_cache / "runs").iterdir()) == []
     result = reference / ".lab" / "result.json"
     if moment == "while checking":
@@ -492,7 +494,8 @@ def test_lab_run_of_a_service_that_ends_says_how(reference: Path, own_cache: Pat
     (reference / "main.py").write_text("print('bye'); raise SystemExit(7)")
     done = lab("run", "--port", "0", cwd=reference)
     assert done.code == 2  # port 0 is none
-    done = lab("run", "--port", "18765", cwd=reference)
+    with contextlib.closing(Ports("127.0.0.1")) as ports:
+        done = lab("run", "--port", str(ports.reserve()), cwd=reference)
     assert done.code == 1
     assert "exited with code 7" in done.err
 

@@ -20,7 +20,7 @@ from labrunner.ports import SuiteBroken
 from labrunner.suites import spawn
 from labrunner.suites.spawn import Spawned
 from labrunner.suites.suite import PytestSuite
-from tests.command import finish, is_alive, lab, processes, start, survivors, until
+from tests.command import PATIENCE, finish, is_alive, lab, processes, start, survivors, until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ def _main(
     """`lab` in a process of its own, with something done to it before."""
     program = ["import sys", *before, f"sys.argv = {['lab', *arguments]!r}", "from labrunner.cli import main", "main()"]
     return subprocess.run([sys.executable, "-c", "\n".join(program)], cwd=cwd, stdout=stdout, stderr=subprocess.PIPE,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60, text=True, check=False)  # fmt: skip
+                          env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=PATIENCE, text=True, check=False)  # fmt: skip
 
 
 # -- it dies ------------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_an_installation_of_the_users_own_is_found(reference: Path, tmp_path: Pa
     packages.parent.mkdir(parents=True)
     packages.symlink_to(site.getsitepackages()[0])
     base = getattr(sys, "_base_executable", sys.executable)
-    done = subprocess.run([base, "-P", "-m", "labrunner", "test", "--all"], cwd=reference, capture_output=True, timeout=60, text=True,
+    done = subprocess.run([base, "-P", "-m", "labrunner", "test", "--all"], cwd=reference, capture_output=True, timeout=PATIENCE, text=True,
                           env={"PATH": os.defpath, "PYTHONUSERBASE": str(home)} | _ours(), check=False)  # fmt: skip
     assert done.returncode == 0, done
 
@@ -165,7 +165,7 @@ def test_an_installation_that_a_variable_names_is_found(reference: Path, tmp_pat
     for name in ("labrunner", "labs", "graders", "scaffolds"):
         (packages / name).symlink_to(ROOT / name)
     base = getattr(sys, "_base_executable", sys.executable)
-    done = subprocess.run([base, "-s", "-P", "-m", "labrunner", "test", "--all"], cwd=reference, capture_output=True, timeout=60,
+    done = subprocess.run([base, "-s", "-P", "-m", "labrunner", "test", "--all"], cwd=reference, capture_output=True, timeout=PATIENCE,
                           text=True, env={"PATH": os.defpath, "PYTHONPATH": str(packages)} | _ours(), check=False)  # fmt: skip
     assert done.returncode == 0, done
 
@@ -228,8 +228,10 @@ def test_only_a_run_has_one_spawned(arguments: list[str], is_asked: bool) -> Non
 def test_a_run_takes_the_one_that_was_spawned_ahead() -> None:
     """And no second one; at its end it is buried, with its forks."""
     spawn.ahead()
+    (waiting,) = spawn._ahead
     with spawn.early() as first, spawn.early() as second:
-        assert first.pid < second.pid
+        assert first is waiting
+        assert second is not waiting
         assert is_alive(first.pid)
     spawn.dismiss()
     for each in (first, second):
@@ -263,9 +265,11 @@ def test_one_whose_runner_is_killed_ends_by_itself(tmp_path: Path) -> None:
     """At any moment, from the first."""
     runner = os.fork()
     if runner == 0:
-        spawn.ahead()
-        (tmp_path / "pid").write_text(str(spawn._ahead[0].pid))
-        os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            spawn.ahead()
+            (tmp_path / "pid").write_text(str(spawn._ahead[0].pid))
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(runner, 0)
     pid = int((tmp_path / "pid").read_text())
     until(lambda: not is_alive(pid), "the end of the grader's process")

@@ -98,7 +98,7 @@ def _command(language: Language, folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("language", PROGRAMS)
 def test_an_error_within_a_transaction_leaves_the_connection_usable(
-    language: Language, redis: ProcessCompanion, tmp_path: Path
+    language: Language, redis: ProcessCompanion, cache: Path, tmp_path: Path
 ) -> None:
     """EXEC answers with an array that holds it: the next command gets its own reply, not the rest of that one."""
     folder = tmp_path / "program"
@@ -106,8 +106,8 @@ def test_an_error_within_a_transaction_leaves_the_connection_usable(
     shutil.copy(SCAFFOLDS / language.value / CLIENTS[language], folder)
     suffix = Path(CLIENTS[language]).suffix
     (folder / f"main{suffix}").write_text(PROGRAMS[language])
-    env = {**os.environ, "REDIS_URL": redis.url}
-    done = subprocess.run(_command(language, folder), cwd=folder, env=env, capture_output=True, text=True, timeout=120,
+    env = {**os.environ, "REDIS_URL": redis.url, "GOCACHE": str(cache / "go-build"), "CGO_ENABLED": "0"}
+    done = subprocess.run(_command(language, folder), cwd=folder, env=env, capture_output=True, text=True, timeout=600,
                           check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["error: ERR value is not an integer or out of range", "PONG"]

@@ -48,6 +48,13 @@ def until(command: subprocess.Popen[str], words: str) -> str:
     return seen
 
 
+def save(solution: Path, text: str) -> None:
+    """At once, as editors do: what is seen is the old text or the new one, and one change."""
+    fresh = solution / "main.py~"
+    fresh.write_text(text)
+    fresh.replace(solution / "main.py")
+
+
 def children_of(process: int) -> list[int]:
     """Processes that it started."""
     return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
@@ -60,12 +67,12 @@ def test_each_save_is_tested(solution: Path, watching: subprocess.Popen[str]) ->
     (solution / ".git" / "index").write_text("x")
     (solution / "main.py~").write_text("x")
     right = (solution / "main.py").read_text()
-    (solution / "main.py").write_text("raise SystemExit('broken')\n")
+    save(solution, "raise SystemExit('broken')\n")
     broken = until(watching, "Save a file")
     assert [line for line in broken.splitlines() if line.startswith("Saved")] == ["Saved: main.py"]
     assert "broken" in broken
     assert "1 passed" not in broken
-    (solution / "main.py").write_text(right)
+    save(solution, right)
     assert "1 passed" in until(watching, "Save a file")
 
 
@@ -73,9 +80,9 @@ def test_a_save_amid_a_test_begins_it_anew(solution: Path, watching: subprocess.
     """Nobody waits for the verdict on what is no longer there."""
     until(watching, "Save a file")
     right = (solution / "main.py").read_text()
-    (solution / "main.py").write_text(NEVER_READY)
+    save(solution, NEVER_READY)
     until(watching, "Saved: main.py")
-    (solution / "main.py").write_text(right)
+    save(solution, right)
     rest = until(watching, "Save a file")
     assert "Saved: main.py" in rest
     assert "✗" not in rest
@@ -88,7 +95,7 @@ def test_it_ends_with_all_that_it_started(
 ) -> None:
     """Ctrl-C ends a test that is still running, too, and is no error."""
     until(watching, "Save a file")
-    (solution / "main.py").write_text(NEVER_READY)
+    save(solution, NEVER_READY)
     until(watching, "Saved: main.py")
     while not (tests := children_of(watching.pid)):
         assert watching.poll() is None

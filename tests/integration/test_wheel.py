@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -70,8 +69,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def _lab(installed: Path, *arguments: str, cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(installed / "bin" / "lab"), *arguments], cwd=cwd, env=env, capture_output=True, text=True,
-                          timeout=PATIENCE * 3, check=False)  # fmt: skip
+    return subprocess.run([str(installed / "bin" / "lab"), *arguments], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=PATIENCE * 2, check=False)  # fmt: skip
 
 
 def test_the_wheel_holds_the_pack_and_no_litter(wheel: Path, checkout: Path) -> None:
@@ -143,13 +142,7 @@ def test_digests_are_equal_in_checkout_and_wheel(
 
 def test_load_is_measured_with_the_wheel(installed: Path, environment: dict[str, str], tmp_path: Path) -> None:
     """The generator's program and the lab's load.py are in it: every answer of the reference is recorded, and right."""
-    (pack,) = installed.glob("lib/python*/site-packages/labrunner/_pack")
-    solution = tmp_path / "solution"
-    shutil.copytree(pack / "graders" / "rate-limiting" / "references" / "python", solution)
-    report = tmp_path / "result.json"
-    tested = _lab(
-        installed, "test", "load/no-over-admission", "--report", f"json={report}", cwd=solution, env=environment
-    )
-    result = json.loads(report.read_bytes())
-    assert result["load"]["requests"] > 0, tested.stdout + tested.stderr
-    assert {check["id"]: check["outcome"]["status"] for check in result["checks"]}["load/no-over-admission"] == "passed"
+    # Without the checks that it needs, any of which a busy machine may leave undecided.
+    asked = ("--case", "reference/python", "--check", "load/no-over-admission", "--runtime", "process")
+    tested = _lab(installed, "validate", "rate-limiting", *asked, cwd=tmp_path, env=environment)
+    assert "load/no-over-admission passed" in tested.stdout, tested.stdout + tested.stderr

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 LOG_LAG = 0.1
 """Seconds that a line may take from the program's write to our read."""
-
+RECENT_SECONDS = 1.0
+"""On a machine that is very busy, what was written so long ago may still be unread."""
 
 _STUBBORN = "Try again; a process that obeys no signal waits for a disk or a driver: see the system's log."
 
@@ -106,7 +107,11 @@ class ProcessProgram:
         return None if code is None else readiness.describe_exit(code)
 
     def log(self, since: float, until: float) -> tuple[str, ...]:
-        return self._log.between(since, until + LOG_LAG)
+        is_recent = time.monotonic() < until + RECENT_SECONDS
+        if is_recent:
+            self._log.settle(RECENT_SECONDS)
+        # What was written then may be read, and get its moment, only now.
+        return self._log.between(since, float("inf") if is_recent else until + LOG_LAG)
 
     def follow(self, listener: Callable[[str], None]) -> None:
         self._log.follow(listener)
@@ -115,7 +120,7 @@ class ProcessProgram:
         left = self._supervised.command("kill")
         if left:
             raise EnvironmentProblem(f"{left} processes of '{self.name}' could not be killed.", _STUBBORN)
-        self._supervised.wait_exit(LOG_LAG * 10)
+        self._supervised.look()  # answered when the end is known, and what it left behind is gone
 
     def pause(self) -> None:
         left = self._supervised.command("pause")

@@ -189,8 +189,8 @@ class ProcessRuntime:
             generator.close()
         for service in self._services:
             service.close()
-        for spare in self._spares:
-            spare.close()
+        for supervised in self._supervisors:  # spares, and those whose service was interrupted while it began
+            supervised.close()
         self._ports.close()
         self._builds.close()
 

@@ -100,3 +100,21 @@ def test_a_listener_that_breaks_does_not_stop_the_log() -> None:
     thread.join(60)
     assert not thread.is_alive()
     assert log.between(0.0, FOREVER)
+
+
+def test_what_was_written_is_kept_once_it_is_settled() -> None:
+    """However late it is read: whoever asks for the last words gets them, as long as the pipe is open and after."""
+    source, sink = os.pipe()
+    log = Log(hide="/somewhere/")
+    thread = log.drain(source)
+    for number in range(200):
+        os.write(sink, b"line %d\n" % number)
+        log.settle(60.0)
+        assert log.between(0.0, FOREVER)[-1] == f"line {number}"
+    os.write(sink, b"last words\n")
+    os.close(sink)
+    log.settle(60.0)
+    assert log.between(0.0, FOREVER)[-1] == "last words"
+    thread.join(60)
+    assert not thread.is_alive()
+    log.settle(60.0)
