@@ -242,7 +242,7 @@ def test_an_engine_that_stops_in_the_middle_is_nobodys_fault(where: Address, sol
     cleaned = subprocess.run(
         [sys.executable, "-m", "labrunner", "doctor", "--clean"], capture_output=True, text=True, check=False
     )
-    assert re.search(r"[1-9]\d* things that dead runs left were removed", cleaned.stdout), cleaned
+    assert re.search(r"[1-9]\d* things that dead runs left in the engine were removed", cleaned.stdout), cleaned
 
 
 @contextlib.contextmanager
