@@ -27,7 +27,8 @@ FIRST_LINES = 6
 """Shown of a longer excerpt: Node and Go say what is wrong first, and then where."""
 LAST_LINES = 8
 """Python and most build tools say what is wrong last."""
-SETTLE_POLL = 0.002
+SETTLE_SECONDS = 0.002
+"""Between two looks at what is still to be read."""
 
 
 _NODES_OWN = re.compile(r"\s+at .*\bnode:")
@@ -95,13 +96,15 @@ class Log:
         for listener in listeners:
             self._tell(listener, lines)
 
-    def settle(self, seconds: float) -> None:
-        """Wait, but not for longer, until what was written to the pipe by now is kept here: a busy machine reads late."""
+    def settle(self, seconds: float) -> bool:
+        """Wait, but not for longer, until what was written to the pipe by now is kept here; whether anything was not yet."""
         give_up = time.monotonic() + seconds
         with self._lock:
             due = self._read + (0 if self._source is None else _unread(self._source))
+            is_late = self._kept < due
         while self._kept < due and time.monotonic() < give_up:
-            time.sleep(SETTLE_POLL)
+            time.sleep(SETTLE_SECONDS)
+        return is_late
 
     def _drain(self, source: int) -> None:
         ready = select.poll()

@@ -117,12 +117,13 @@ def test_a_push_is_graded_told_and_attested(
 def _judge(case: Case, result: dict[str, Any], failed: set[str], job: Job) -> None:
     assert result["isolation"] == "strong"
     undecided = {row["id"]: row for row in result["checks"] if row["outcome"]["status"] == "inconclusive"}
+    # On a busy machine 1 check in 20 may be (C-26).
     by_themselves = [row for row in undecided.values() if not row["outcome"]["blocked_by"]]
     assert not exceeds(len(by_themselves), len(result["checks"]), BUSY_BOUND), job.log
     if case.kind is CaseKind.REFERENCE:
         assert not failed
         assert result["score"]["value"] == 1.0, job.log
-        # On a busy machine 1 check in 20 may be (C-26), and then the job says so: it is neither passed nor failed.
+        # One that is undecided is neither passed nor failed, and the job says so.
         assert job.result == (FAILURE if undecided else SUCCESS)
         return
     assert job.result == FAILURE

@@ -52,11 +52,11 @@ def test_a_killed_runner_leaves_nothing(where: Address, tmp_path: Path, number: 
     time.sleep(random.uniform(number, number + 1) / TIMES * WHOLE_RUN)
     process.send_signal(signal.SIGSTOP)
     wait_for(lambda: state(process.pid) == "T")
-    reapers = processes(process.pid)
+    family = processes(process.pid)
     process.kill()
     process.communicate()
     # Only then: what the engine was asked for with the last breath may come into being late.
-    wait_for(lambda: not survivors(reapers), 120)
+    wait_for(lambda: not survivors(family), 120)
     left = until_clean(where, before, 0)
     assert not any(left.values())
 

@@ -66,9 +66,8 @@ def test_a_reader_that_has_seen_enough_ends_it(tmp_path: Path, monkeypatch: pyte
             while not (line := command.stdout.readline()).startswith(b"Ready at "):
                 assert line, command.stderr.read()
             command.stdout.close()
-            with contextlib.suppress(
-                OSError, http.client.HTTPException
-            ):  # a line of its start may have ended it already
+            # A line of its start may have ended it already.
+            with contextlib.suppress(OSError, http.client.HTTPException):
                 urllib.request.urlopen(url, timeout=10).close()  # a line of log
             assert command.wait(60) == ExitCode.UNREAD
             assert command.stderr.read() == b""

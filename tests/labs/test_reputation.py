@@ -12,6 +12,7 @@ from pathlib import Path
 import h11
 import pytest
 
+from labrunner.authoring.sections import BUSY_BOUND, exceeds
 from labrunner.catalog.packs import Catalog
 from labrunner.catalog.rulebook import rules
 from tests.labs.reputation import ROOT, SERVERS, alone, judged, servers_up
@@ -111,4 +112,8 @@ def _judged(solution: Path, pack: Path) -> tuple[set[str], set[str], tuple[str, 
     statuses = {check["id"]: check["outcome"]["status"] for check in told["checks"] if check["stage"] in JUDGED}
     undecided = {check for check, status in statuses.items() if status == "inconclusive"}
     failed = {check for check, status in statuses.items() if status not in {"passed", "blocked", "inconclusive"}}
+    by_themselves = [
+        check["id"] for check in told["checks"] if check["id"] in undecided and not check["outcome"]["blocked_by"]
+    ]
+    assert not exceeds(len(by_themselves), len(statuses), BUSY_BOUND)
     return failed, undecided, tuple(told["review"])

@@ -112,7 +112,7 @@ class DockerCompanion(Tenant):
                 return time.monotonic() - began
             if self._life.wait_exit(POLL_SECONDS) is not None:
                 break
-        words = " / ".join(self.log(self._life.first_words, time.monotonic())[-3:])
+        words = " / ".join(self.last_words()[-3:])
         raise EnvironmentProblem(
             f"The companion '{self.name}' did not become ready: {words or 'it said nothing'}",
             "Try again when the machine is quiet; `lab doctor` says what it lacks.",

@@ -31,7 +31,7 @@ def find(where: Address) -> list[tuple[str, str]]:
             if _is_orphan(thing.get("Labels") or {})
         ]
     except (OSError, http.client.HTTPException, ValueError) as fault:
-        raise EnvironmentProblem(f"The Docker engine does not answer: {fault}.", "Restart it.") from None
+        raise EnvironmentProblem(f"The Docker engine cannot be asked: {fault}.", "Restart it.") from None
 
 
 def _is_orphan(borne: dict[str, Any]) -> bool:
@@ -48,5 +48,5 @@ def clean(where: Address) -> int:
     found = find(where)
     try:
         return sum(wire.remove(where.url, kind, identity, SECONDS) for kind, identity in found)
-    except (OSError, http.client.HTTPException) as fault:
-        raise EnvironmentProblem(f"The Docker engine does not answer: {fault}.", "Restart it.") from None
+    except (OSError, http.client.HTTPException, ValueError) as fault:
+        raise EnvironmentProblem(f"The Docker engine cannot be asked: {fault}.", "Restart it.") from None

@@ -37,6 +37,11 @@ LEAST_FREE_FILES = 2
 class Life:
     """One container and what is known of the program in it.
 
+    Attributes:
+        listened_at: since when what it writes is heard (monotonic seconds, as the others).
+        started_at: when its program was.
+        exited_at: when its program had ended, once there is an exit code.
+
     Args:
         engine: where.
         run: bears its labels.
@@ -62,7 +67,7 @@ class Life:
         self._closing = False
         self._hits: tuple[int, int] = (0, 0)
         self._paused = False
-        self.first_words = self.started_at = self.exited_at = time.monotonic()
+        self.listened_at = self.started_at = self.exited_at = time.monotonic()
         self.container = Container(engine, run, plan, self._attach)
         self.container.start()
         try:
@@ -191,7 +196,7 @@ class Life:
             EnvironmentProblem: it could not be started.
         """
         # What it writes may be read before the news of its start.
-        self.first_words = time.monotonic()
+        self.listened_at = time.monotonic()
         with self._news:
             self._events.clear()
             is_up = self._is_up
@@ -231,9 +236,10 @@ class Life:
                 raise CannotExecute(why)
             if not done:
                 raise EnvironmentProblem("A container's program did not start in time.", "See `lab doctor`.")
-        if "started" not in self._events:
-            # Without a word from inside, the engine's is all that there is; the program may have ended before it.
-            self.started_at = time.monotonic() if self._exit is None else self.exited_at
+        with self._news:
+            if "started" not in self._events:
+                # Without a word from inside, the engine's is all that there is; the program may have ended before it.
+                self.started_at = time.monotonic() if self._exit is None else self.exited_at
 
     def _command(self, signal: str, answers: set[str], seconds: float) -> bool:
         with self._news:

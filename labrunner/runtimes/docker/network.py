@@ -76,11 +76,16 @@ class Subnet:
             self.engine.api.disconnect_container_from_network(identity, self.network.id)
 
     def remove(self) -> None:
-        """Free it; it may be gone already. A busy engine may hold endpoints of containers that it has removed."""
+        """Free it; it may be gone already. A busy engine may hold endpoints of containers that it has removed.
+
+        One that has miscounted them does not let go of a network in which nobody is: that one stays until its restart.
+        """
         for attempt in range(REMOVALS):
             with told(), contextlib.suppress(docker.errors.NotFound):
                 try:
                     self.network.remove()
+                except docker.errors.NotFound:
+                    return
                 except docker.errors.APIError as fault:
                     if "active endpoints" not in explanation(fault):
                         raise
@@ -88,7 +93,7 @@ class Subnet:
                     if attempt == REMOVALS - 1:
                         if held:
                             raise
-                        return  # the engine has miscounted, and only its restart helps; nobody is in the network
+                        return
                 else:
                     return
             time.sleep(0.1 * 2**attempt)

@@ -15,7 +15,7 @@ from labrunner.ports.runtime import Exit, NotStarted
 from labrunner.runtimes import readiness
 from labrunner.runtimes.docker.container import CannotExecute, Plan
 from labrunner.runtimes.docker.life import Life
-from labrunner.runtimes.docker.tenant import EVERYWHERE, INIT, LOG_LAG, LOOPBACK, POLL_PATIENCE, POLL_SECONDS, Tenant
+from labrunner.runtimes.docker.tenant import EVERYWHERE, INIT, LOOPBACK, POLL_PATIENCE, POLL_SECONDS, Tenant
 from labrunner.runtimes.listeners import TABLES, Listener, listening
 from labrunner.runtimes.log import Log
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 _MAKING = 'while [ "$1" != "--" ]; do mkdir -p "$1" || exit; shift; done; shift; exec "$@"'
 """Folders, then ``--``, then the program that takes the shell's place."""
 DATA = "/data"
-LAST_WORDS_SECONDS = 0.8
-"""For words that came with the end; who ends without any is waited for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,27 +106,20 @@ class DockerService(Tenant):
         while (elapsed := time.monotonic() - self._life.started_at) < within:
             patience = min(POLL_PATIENCE, within - elapsed + POLL_SECONDS)
             seen = readiness.look(LOOPBACK, self._slot.host_port, spec.ready, patience)
+            is_cut_short = time.monotonic() - self._life.started_at > within
             if spec.is_ready(seen.status):
                 return time.monotonic() - self._life.started_at
             if self._life.wait_exit(POLL_SECONDS) is not None:
                 raise NotStarted(self._ended())
-            glance = readiness.latest(glance, seen, is_cut_short=patience < POLL_PATIENCE)
+            glance = readiness.latest(glance, seen, is_cut_short=is_cut_short)
         raise NotStarted(self._not_ready(glance, spec), deadline=within)
 
     def _ended(self) -> Startup:
         seconds = self._life.exited_at - self._life.started_at
-        log = self._last_words()
+        log = self.last_words()
         startup = readiness.ended(self._life.exit_code or 0, seconds, log)
         limit = self.limit()
         return startup if limit is None else readiness.at_limit(startup, limit, self._measure(limit))
-
-    def _last_words(self) -> tuple[str, ...]:
-        """They come through another pipe of the engine than the news of the end, and may come after it."""
-        time.sleep(LOG_LAG)
-        give_up = self._life.exited_at + LAST_WORDS_SECONDS
-        while not (log := self.log(self._life.first_words, time.monotonic())) and time.monotonic() < give_up:
-            time.sleep(POLL_SECONDS)
-        return log
 
     def _not_ready(self, glance: readiness.Glance, spec: ServiceSpec) -> Startup:
         """The port proxy accepts for everybody, so who listens is asked inside."""
@@ -136,7 +127,7 @@ class DockerService(Tenant):
         port = self._slot.service_port
         reachable = {EVERYWHERE, "::", self._side.inner.host(self._slot.number)}
         is_up = any(listener.port == port and listener.address in reachable for listener in found)
-        log = self.log(self._life.first_words, time.monotonic())
+        log = self.log(self._life.listened_at, time.monotonic())
         seen = dataclasses.replace(glance, connected=is_up)
         startup = readiness.not_ready(seen, found, spec, host=EVERYWHERE, port=port, log=log)
         limit = self.limit()

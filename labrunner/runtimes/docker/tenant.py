@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from labrunner.errors import EnvironmentProblem
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the container, on a network of its own
 LOG_LAG = 0.1
+LAST_WORDS_SECONDS = 0.8
+"""For words that came with the end; who ends without any is waited for so long."""
 """Seconds that a line may take from the program's write to our read."""
 INIT = "/opt/lab/lab-init"
 POLL_SECONDS = 0.005
@@ -70,6 +73,14 @@ class Tenant:
 
     def log(self, since: float, until: float) -> tuple[str, ...]:
         return self._log.between(since, until + LOG_LAG)
+
+    def last_words(self) -> tuple[str, ...]:
+        """After its end. They come through another pipe of the engine than the news of the end, and may come after it."""
+        time.sleep(LOG_LAG)
+        give_up = self._life.exited_at + LAST_WORDS_SECONDS
+        while not (words := self.log(self._life.listened_at, time.monotonic())) and time.monotonic() < give_up:
+            time.sleep(POLL_SECONDS)
+        return words
 
     def follow(self, listener: Callable[[str], None]) -> None:
         self._log.follow(listener)

@@ -74,7 +74,7 @@ def labelled(url: str, kind: str, label: str, timeout: float) -> list[dict[str, 
 
 
 def remove(url: str, kind: str, identity: str, timeout: float) -> bool:
-    """Remove one of those, running or not; whether it is gone. Raises like `ask`."""
+    """Remove one of those, running or not; whether it is gone. Raises like `labelled`."""
     options = {"containers": "?force=1&v=1", "images": "?force=1", "networks": ""}[kind]
     target = f"/{kind}/{urllib.parse.quote(identity, safe='')}"
     status, _ = ask(url, "DELETE", target + options, timeout)
@@ -87,6 +87,6 @@ def remove(url: str, kind: str, identity: str, timeout: float) -> bool:
 def _let_go(url: str, network: str, timeout: float) -> None:
     """Of every endpoint: a busy engine may hold those of containers that are gone, and knows them by name alone."""
     status, body = ask(url, "GET", network, timeout)
-    held = json.loads(body)["Containers"] if status == 200 else {}
+    held = (json.loads(body).get("Containers") or {}) if status == 200 else {}
     for endpoint in held.values():
         ask(url, "POST", f"{network}/disconnect", timeout, {"Container": endpoint["Name"], "Force": True})

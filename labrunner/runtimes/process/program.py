@@ -108,10 +108,10 @@ class ProcessProgram:
 
     def log(self, since: float, until: float) -> tuple[str, ...]:
         is_recent = time.monotonic() < until + RECENT_SECONDS
-        if is_recent:
-            self._log.settle(RECENT_SECONDS)
-        # What was written then may be read, and get its moment, only now.
-        return self._log.between(since, float("inf") if is_recent else until + LOG_LAG)
+        if is_recent and self._log.settle(RECENT_SECONDS):
+            # What was written then was read, and got its moment, only now.
+            return self._log.between(since, float("inf"))
+        return self._log.between(since, until + LOG_LAG)
 
     def follow(self, listener: Callable[[str], None]) -> None:
         self._log.follow(listener)

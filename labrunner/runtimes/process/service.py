@@ -13,7 +13,7 @@ from labrunner.model.status import Reason
 from labrunner.ports.runtime import Exit, NotStarted
 from labrunner.runtimes import readiness
 from labrunner.runtimes.process.listening import listeners
-from labrunner.runtimes.process.program import LOG_LAG, NotExecutable, ProcessProgram
+from labrunner.runtimes.process.program import NotExecutable, ProcessProgram
 from labrunner.runtimes.process.tree import cpu_seconds, descendants, resident
 
 if TYPE_CHECKING:
@@ -58,11 +58,12 @@ class ProcessService(ProcessProgram):
         while (elapsed := time.monotonic() - self._started_at) < within:
             patience = min(POLL_PATIENCE, within - elapsed + POLL_SECONDS)
             seen = readiness.look(host, port, spec.ready, patience)
+            is_cut_short = time.monotonic() - self._started_at > within
             if spec.is_ready(seen.status):
                 return time.monotonic() - self._started_at
             if self._supervised.wait_exit(POLL_SECONDS) is not None:
                 raise NotStarted(self._ended())
-            glance = readiness.latest(glance, seen, is_cut_short=patience < POLL_PATIENCE)
+            glance = readiness.latest(glance, seen, is_cut_short=is_cut_short)
         found = listeners(descendants(self._supervised.pid))
         log = self.log(self._first_words, time.monotonic())
         startup = readiness.not_ready(glance, found, spec, host=host, port=port, log=log)
@@ -70,7 +71,6 @@ class ProcessService(ProcessProgram):
 
     def _ended(self) -> Startup:
         code = self._supervised.exit_code
-        time.sleep(LOG_LAG)
         log = self.log(self._first_words, time.monotonic())
         return readiness.ended(code or 0, self._supervised.exited_at - self._started_at, log)
 

@@ -123,7 +123,8 @@ class Supervised:
                 self._process.stdin.write(json.dumps(command).encode() + b"\n")
                 self._process.stdin.flush()
             except (OSError, ValueError) as fault:  # ValueError once we have hung up
-                raise SupervisorGone(f"The supervisor of a service is gone: {fault}.", "Try again.") from None
+                why = getattr(fault, "strerror", None) or fault
+                raise SupervisorGone(f"The supervisor of a service is gone: {why}.", "Try again.") from None
             with self._news:
                 answered = self._news.wait_for(lambda: self._answer(answers) or self._gone, ANSWER_SECONDS)
                 event = self._answer(answers)

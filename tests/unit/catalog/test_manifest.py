@@ -66,7 +66,7 @@ def test_a_manifest_is_read_as_it_is_written(pack: Path) -> None:
         ('ready = "/healthz"', 'ready = "healthz"', 12, "a path such as /healthz"),
         ('ready = "/healthz"', 'ready = "/a b"', 12, "a path such as /healthz"),
         ('ready = "/healthz"', 'ready = "/\\r\\nX: y"', 12, "a path such as /healthz"),
-        ("ready_within_ms = 5000", "ready_within_ms = 50", 13, "from 100"),
+        ("ready_within_ms = 30000", "ready_within_ms = 50", 13, "from 100"),
         ('slug = "stay"', 'slug = "greet"', 46, "two stages are called 'greet'"),
         ('slug = "says-hello"', 'slug = "healthy"', 29, "two checks of the stage 'greet' are called 'healthy'"),
         ("points = 1", "points = -1", 24, "whole number from 1"),
